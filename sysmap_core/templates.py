@@ -1,0 +1,120 @@
+"""Templates of observing conditions, standardised on the fitted footprint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import healpy as hp
+import numpy as np
+
+from .errors import DataError, ParameterError
+
+
+@dataclass(frozen=True)
+class TemplateSet:
+    """Templates with zero mean and unit rms over a footprint.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_sys, n_pix)
+        Standardised templates t_ip [1].
+    names : tuple of str, length n_sys
+        Names of the templates.
+    pixels : ndarray of int, shape (n_pix,)
+        HEALPix indices, RING, equatorial.
+    nside : int
+        Resolution of the indices.
+    mean, rms : ndarray, shape (n_sys,)
+        What was subtracted and divided by, in the unit of each map.
+    """
+
+    values: np.ndarray
+    names: tuple[str, ...]
+    pixels: np.ndarray
+    nside: int
+    mean: np.ndarray
+    rms: np.ndarray
+
+    @property
+    def n_sys(self) -> int:
+        """Number of templates."""
+        return len(self.names)
+
+    def condition_number(self) -> float:
+        """Condition number of the template covariance T T^t / N."""
+        return float(np.linalg.cond(self.values @ self.values.T / self.values.shape[1]))
+
+
+def usable(maps: np.ndarray) -> np.ndarray:
+    """Where map values are finite and not UNSEEN.
+
+    Parameters
+    ----------
+    maps : ndarray
+        Map values.
+
+    Returns
+    -------
+    ndarray of bool
+        Same shape.
+    """
+    return np.isfinite(maps) & (maps != hp.UNSEEN)
+
+
+def standardise(
+    maps: np.ndarray, names: Sequence[str], pixels: np.ndarray, *, missing: str = "error"
+) -> TemplateSet:
+    """Bring templates to zero mean and unit rms over a footprint.
+
+    Parameters
+    ----------
+    maps : ndarray, shape (n_sys, 12 nside^2)
+        Template maps, RING, equatorial.
+    names : sequence of str, length n_sys
+        Their names.
+    pixels : ndarray of int, shape (n_pix,)
+        Footprint.
+    missing : {"error", "drop"}
+        What to do with footprint pixels where a template is NaN or UNSEEN.
+
+    Returns
+    -------
+    TemplateSet
+        On ``pixels``, less the dropped ones.
+
+    Raises
+    ------
+    DataError
+        When a template has missing pixels and ``missing`` is ``"error"``, or is constant.
+    ParameterError
+        When ``missing`` is another word.
+
+    Notes
+    -----
+    Standardised elsewhere than on the fitted footprint, templates have neither zero mean
+    nor unit rms there and amplitudes lose their meaning (per rms of the template).
+    """
+    if missing not in ("error", "drop"):
+        msg = f"missing is {missing!r}: give 'error' or 'drop'"
+        raise ParameterError(msg)
+    values = np.asarray(maps, float)[:, pixels]
+    good = usable(values)
+    if not good.all():
+        if missing == "error":
+            lost = ", ".join(f"{n} ({c})" for n, c in zip(names, (~good).sum(1), strict=True) if c)
+            msg = f"templates are NaN or UNSEEN in footprint pixels: {lost} of {len(pixels)}; mask them, or drop these pixels with missing='drop'"
+            raise DataError(msg)
+        keep = good.all(0)
+        if not keep.any():
+            msg = f"no footprint pixel of {len(pixels)} has all of {len(names)} templates: empty overlap, check their coverage"
+            raise DataError(msg)
+        pixels, values = pixels[keep], values[:, keep]
+    mean = values.mean(1)
+    rms = values.std(1)
+    for name, m, s in zip(names, mean, rms, strict=True):
+        if s <= 1e-12 * max(abs(m), 1.0e-300):
+            msg = f"template {name} is constant ({m:.6g}) on the footprint: leave it out"
+            raise DataError(msg)
+    values = (values - mean[:, None]) / rms[:, None]
+    return TemplateSet(values, tuple(names), pixels, hp.npix2nside(maps.shape[1]), mean, rms)
