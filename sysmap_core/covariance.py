@@ -1,0 +1,232 @@
+r"""Covariance of amplitudes on a clustered sky.
+
+Pixels of a galaxy map are not independent: errors that assume so are too small by factors of
+a few, most of all for smooth templates.  Every estimator here solves score equations
+:math:`s_\theta = \sum_p [u_p e_p + v_p (e_p^2 - V_p)] = 0` with :math:`e = d - A`; their
+covariance on a correlated field is the sandwich :math:`F^{-1} J F^{-1}`, with J from the
+correlation function of the field.  Nothing is simulated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import healpy as hp
+import numpy as np
+
+from .errors import DataError
+from .likelihood import MIN_DENSITY
+from .sky import Field
+from .spectra import correlation_from_spectrum, cross_spectra, default_lmax, masked_alm
+from .spectra import spectrum_from_correlation, variance
+from .templates import TemplateSet
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Covariances of amplitudes, with clustering and without.
+
+    Parameters
+    ----------
+    cov : ndarray, shape (n_theta, n_theta)
+        On the clustered sky.
+    fisher : ndarray, shape (n_theta, n_theta)
+        Information of independent pixels; its inverse is what they would give.
+    """
+
+    cov: np.ndarray
+    fisher: np.ndarray
+
+
+def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray, a=None) -> Calibrated:
+    r"""Covariance of the amplitudes of a linear fit.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectrum : ndarray, shape (3 nside,)
+        Spectrum of the pixel averages, without shot noise [sr].
+    a : ndarray, shape (n_sys,), optional
+        Fitted amplitudes; they set the expected density in the shot noise.
+
+    Returns
+    -------
+    Calibrated
+        For ``a``.
+
+    Notes
+    -----
+    :math:`M (T \Xi T^t) M` with :math:`M = (T T^t)^{-1}`.
+    """
+    values = templates.values
+    density = _density(values, a)
+    fisher = values @ values.T
+    moments = _PixelMoments(variance(spectrum), 1.0 / field.expected, density, np.ones(field.n_pix))
+    scores = _score_covariance(values, np.zeros_like(values), moments, spectrum, field)
+    inverse = np.linalg.inv(fisher)
+    return Calibrated(inverse @ scores @ inverse, fisher)
+
+
+def combined_covariance(
+    field: Field, templates: TemplateSet, spectrum: np.ndarray, a, b, sigma: float, *, shot_aware: bool = True
+) -> Calibrated:
+    r"""Covariance of both amplitudes and the width, on a lognormal field.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectrum : ndarray, shape (3 nside,)
+        Spectrum of the pixel averages, without shot noise [sr].
+    a, b : ndarray, shape (n_sys,)
+        Fitted amplitudes.
+    sigma : float
+        Fitted width.
+    shot_aware : bool
+        Whether the likelihood that was fitted models the shot noise (else it is Eq. 17 of
+        Berlfein et al. 2024).
+
+    Returns
+    -------
+    Calibrated
+        For ``(a, b, sigma)``.
+
+    Notes
+    -----
+    With :math:`x = 1 + \xi`, :math:`s = 1 + \sigma^2`, the score covariance needs the kernels
+    :math:`\xi`, :math:`c_{12} = s x^2 - 2x + 2 - s` and
+    :math:`c_{22} = s^2 x^4 - 4 s x^2 + 2 s + 4 x - 3 - (s-1)^2`; coincident pixels have the
+    moments of Poisson counts of a lognormal field.
+    """
+    values, shot = templates.values, 1.0 / field.expected
+    density = _density(values, a)
+    efficiency = 1.0 + b @ values
+    modelled_shot = shot if shot_aware else np.zeros_like(shot)
+    model_variance = (sigma * efficiency) ** 2 + density * modelled_shot
+    mean_slope = np.vstack([values, np.zeros_like(values), np.zeros((1, field.n_pix))])
+    variance_slope = np.vstack(
+        [values * modelled_shot, 2.0 * sigma**2 * efficiency * values, (2.0 * sigma * efficiency**2)[None]]
+    )
+    linear = mean_slope / model_variance
+    square = variance_slope / (2.0 * model_variance**2)
+    fisher = linear @ mean_slope.T + square @ variance_slope.T
+    moments = _PixelMoments(variance(spectrum), shot, density, efficiency)
+    scores = _score_covariance(linear, square, moments, spectrum, field)
+    inverse = np.linalg.inv(fisher)
+    return Calibrated(inverse @ scores @ inverse, fisher)
+
+
+def ratio_null_weights(calibrated: Calibrated, n_sys: int) -> np.ndarray:
+    r"""Null distribution of the likelihood ratio of b = 0 on a clustered sky.
+
+    Parameters
+    ----------
+    calibrated : Calibrated
+        Covariances of ``(a, b, sigma)``.
+    n_sys : int
+        Number of templates.
+
+    Returns
+    -------
+    ndarray, shape (n_sys,)
+        Weights w: the ratio is distributed as :math:`\sum_k w_k \chi^2_1` (Wilks: all one).
+    """
+    of_b = slice(n_sys, 2 * n_sys)
+    information = np.linalg.inv(np.linalg.inv(calibrated.fisher)[of_b, of_b])
+    root = np.linalg.cholesky(information)
+    return np.linalg.eigvalsh(root.T @ calibrated.cov[of_b, of_b] @ root)
+
+
+def spatial_patches(pixels: np.ndarray, nside: int, n_patches: int) -> np.ndarray:
+    """Compact patches of about equal numbers of pixels.
+
+    Parameters
+    ----------
+    pixels : ndarray of int, shape (n_pix,)
+        HEALPix indices, RING.
+    nside : int
+        Resolution.
+    n_patches : int
+        Number of patches.
+
+    Returns
+    -------
+    ndarray of int, shape (n_pix,)
+        Patch of every pixel: stretches of the NESTED curve, which are compact on the sky.
+
+    Raises
+    ------
+    DataError
+        When there are fewer pixels than patches.
+    """
+    if len(pixels) < n_patches:
+        msg = f"{len(pixels)} pixels cannot make {n_patches} patches: take fewer patches or a finer nside"
+        raise DataError(msg)
+    rank = np.argsort(np.argsort(hp.ring2nest(nside, pixels)))
+    return rank * n_patches // len(pixels)
+
+
+def _density(values, a):
+    return np.maximum(1.0 + (0.0 if a is None else a @ values), MIN_DENSITY) * np.ones(values.shape[1])
+
+
+@dataclass(frozen=True)
+class _PixelMoments:
+    """Moments of e = q delta + Poisson noise in one pixel, delta lognormal."""
+
+    sigma2: float
+    shot: np.ndarray
+    density: np.ndarray
+    efficiency: np.ndarray
+
+    def second(self):
+        return self.efficiency**2 * self.sigma2 + self.density * self.shot
+
+    def third(self):
+        q, nu, s = self.efficiency, self.shot, 1.0 + self.sigma2
+        return q**3 * (s**3 - 3.0 * s + 2.0) + 3.0 * q**2 * nu * self.sigma2 + nu**2 * self.density
+
+    def fourth(self):
+        q, nu, s, m = self.efficiency, self.shot, 1.0 + self.sigma2, self.density
+        delta3, delta4 = s**3 - 3.0 * s + 2.0, s**6 - 4.0 * s**3 + 6.0 * s - 3.0
+        noise2 = 3.0 * nu**2 * (m**2 + q**2 * self.sigma2)
+        mixed = 6.0 * q**2 * nu * (m * self.sigma2 + q * delta3) + 4.0 * q**2 * nu**2 * self.sigma2
+        return q**4 * delta4 + mixed + nu**3 * m + noise2
+
+
+def _score_covariance(linear, square, moments: _PixelMoments, spectrum, field: Field):
+    """Covariance of sum_p u e + v (e^2 - V): harmonic sums over pairs, one-pixel moments for p = p'."""
+    lmax = default_lmax(field.nside)
+    xi = correlation_from_spectrum(spectrum)
+    s, x = 1.0 + moments.sigma2, 1.0 + xi
+    kernels = {
+        "11": xi,
+        "12": s * x**2 - 2.0 * x + 2.0 - s,
+        "22": s**2 * x**4 - 4.0 * s * x**2 + 2.0 * s + 4.0 * x - 3.0 - (s - 1.0) ** 2,
+    }
+    cls = {name: spectrum_from_correlation(kernel, lmax) for name, kernel in kernels.items()}
+    q = moments.efficiency
+    # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
+    first, second = q * linear + q * moments.shot * square, q**2 * square
+    alms1 = masked_alm(first, field.pixels, field.nside)
+    alms2 = masked_alm(second, field.pixels, field.nside) if np.any(square) else np.zeros_like(alms1)
+    weight = (2.0 * np.arange(lmax + 1) + 1.0) / hp.nside2pixarea(field.nside) ** 2
+
+    def pairs(left, right, kernel):
+        return np.tensordot(weight * cls[kernel], cross_spectra(left, right, lmax), 1)
+
+    crossed = pairs(alms1, alms2, "12")
+    total = pairs(alms1, alms1, "11") + crossed + crossed.T + pairs(alms2, alms2, "22")
+    # what the harmonic sums hold at zero separation gives way to the moments of one pixel
+    zero = {name: variance(cl) for name, cl in cls.items()}
+    e2, e3, e4 = moments.second(), moments.third(), moments.fourth()
+    total += (linear * e2) @ linear.T - zero["11"] * first @ first.T
+    total += (linear * e3) @ square.T + (square * e3) @ linear.T
+    total -= zero["12"] * (first @ second.T + second @ first.T)
+    total += (square * (e4 - e2**2)) @ square.T - zero["22"] * second @ second.T
+    return total
