@@ -17,8 +17,14 @@ import numpy as np
 from .errors import DataError
 from .likelihood import MIN_DENSITY
 from .sky import Field
-from .spectra import correlation_from_spectrum, cross_spectra, default_lmax, masked_alm
-from .spectra import spectrum_from_correlation, variance
+from .spectra import (
+    correlation_from_spectrum,
+    default_lmax,
+    harmonic_products,
+    masked_alm,
+    spectrum_from_correlation,
+    variance,
+)
 from .templates import TemplateSet
 
 
@@ -215,10 +221,9 @@ def _score_covariance(linear, square, moments: _PixelMoments, spectrum, field: F
     first, second = q * linear + q * moments.shot * square, q**2 * square
     alms1 = masked_alm(first, field.pixels, field.nside)
     alms2 = masked_alm(second, field.pixels, field.nside) if np.any(square) else np.zeros_like(alms1)
-    weight = (2.0 * np.arange(lmax + 1) + 1.0) / hp.nside2pixarea(field.nside) ** 2
 
     def pairs(left, right, kernel):
-        return np.tensordot(weight * cls[kernel], cross_spectra(left, right, lmax), 1)
+        return harmonic_products(left, right, cls[kernel] / hp.nside2pixarea(field.nside) ** 2)
 
     crossed = pairs(alms1, alms2, "12")
     total = pairs(alms1, alms1, "11") + crossed + crossed.T + pairs(alms2, alms2, "22")

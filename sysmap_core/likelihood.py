@@ -107,6 +107,29 @@ def find_likelihood(name: str) -> Likelihood:
     return LIKELIHOODS[name]
 
 
+def pixel_density(fit, delta: np.ndarray, expected: np.ndarray | None = None) -> np.ndarray:
+    """Probability density of the overdensity of an uncontaminated pixel.
+
+    Parameters
+    ----------
+    fit : Posterior
+        Fit whose maximum gives the width and the skewness.
+    delta : ndarray, shape (n_grid,)
+        Overdensities at which to evaluate [1].
+    expected : ndarray, shape (n_pix,), optional
+        Expected counts of the pixels, over which the shot-noise-aware density is averaged.
+
+    Returns
+    -------
+    ndarray, shape (n_grid,)
+        Density [1].
+    """
+    row = find_likelihood(fit.likelihood)
+    shot = 1.0 / np.percentile(expected, np.arange(0.5, 100.0)) if row.needs_expected else np.zeros(1)
+    lnl = row.pixel(0.0, 1.0, np.log(fit.maximum.sigma), fit.maximum.gamma, delta[:, None], shot)
+    return np.asarray(jnp.exp(lnl).mean(1))
+
+
 class PixelSums:
     r"""Log-likelihood of all pixels as a function of free parameters.
 
@@ -139,6 +162,9 @@ class PixelSums:
         to_a, to_b = amplitude_basis(self.n_sys, model)
         self.n_free = to_a.shape[1]
         self.n_params = self.n_free + 1 + self.row.skewed
+        if self.n_sys == 0:
+            # one template of zeros: the compiler would fold products with empty arrays at great length
+            templates, to_a, to_b = np.zeros((1, self.n_pix)), np.zeros((1, 0)), np.zeros((1, 0))
         self._to_ab = jnp.asarray(np.vstack([to_a, to_b]))
         self._chunks = _chunked(delta, templates, shot)
 
@@ -203,7 +229,7 @@ def _checked_shot_noise(delta, templates, row: Likelihood, expected) -> np.ndarr
 
 def _chunked(delta, templates, shot):
     """Pixels in zero-padded chunks: templates (n_chunk, n_sys, C), the rest (n_chunk, C)."""
-    n_sys, n_pix = templates.shape
+    n_pix = len(delta)
     size = min(CHUNK, n_pix)
     n_chunk = -(-n_pix // size)
 
@@ -215,7 +241,7 @@ def _chunked(delta, templates, shot):
     # padded pixels have zero weight; their shot noise keeps the variance positive
     rows = pad(np.stack([delta, shot]), 1.0)
     weight = pad(np.ones((1, n_pix)), 0.0)[:, 0]
-    return pad(templates, 0.0) if n_sys else jnp.zeros((n_chunk, 0, size)), rows[:, 0], rows[:, 1], weight
+    return pad(templates, 0.0), rows[:, 0], rows[:, 1], weight
 
 
 def _split(x, n_free):

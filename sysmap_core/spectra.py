@@ -154,27 +154,39 @@ def masked_alm(values: np.ndarray, pixels: np.ndarray, nside: int) -> np.ndarray
     return np.array(alms)
 
 
-def cross_spectra(alms1: np.ndarray, alms2: np.ndarray, lmax: int) -> np.ndarray:
-    """All cross spectra of two sets of maps.
+def harmonic_products(alms1: np.ndarray, alms2: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums over multipoles of products of all pairs of maps.
 
     Parameters
     ----------
     alms1, alms2 : ndarray of complex, shapes (n1, n_alm) and (n2, n_alm)
         Harmonic coefficients.
-    lmax : int
-        Band limit.
+    weights : ndarray, shape (lmax + 1,)
+        Weight of every multipole.
 
     Returns
     -------
-    ndarray, shape (lmax + 1, n1, n2)
-        Spectra [sr].
+    ndarray, shape (n1, n2)
+        sum_l weights_l sum_m a_lm conj(b_lm), m from -l to l.
     """
-    ell, m = hp.Alm.getlm(lmax)
-    weight = np.where(m == 0, 1.0, 2.0) / (2.0 * ell + 1.0)
-    order = np.argsort(ell, kind="stable")
-    starts = np.searchsorted(ell[order], np.arange(lmax + 2))
-    left, right = (alms1 * weight)[:, order], alms2[:, order].conj()
-    return np.array([(left[:, i:j] @ right[:, i:j].T).real for i, j in zip(starts[:-1], starts[1:], strict=True)])
+    ell, m = hp.Alm.getlm(len(weights) - 1)
+    return ((alms1 * (np.where(m == 0, 1.0, 2.0) * weights[ell])) @ alms2.conj().T).real
+
+
+def summed_spectrum(alms1: np.ndarray, alms2: np.ndarray) -> np.ndarray:
+    """Cross spectra of corresponding maps of two sets, summed over the sets.
+
+    Parameters
+    ----------
+    alms1, alms2 : ndarray of complex, shape (n, n_alm)
+        Harmonic coefficients.
+
+    Returns
+    -------
+    ndarray, shape (lmax + 1,)
+        sum_i C_l of map i of the first set with map i of the second [sr].
+    """
+    return sum(hp.alm2cl(one, other) for one, other in zip(alms1, alms2, strict=True))
 
 
 def correlate(values: np.ndarray, cl: np.ndarray, pixels: np.ndarray, nside: int) -> np.ndarray:
@@ -270,10 +282,8 @@ class _Removal:
         return delta - (self.inverse @ (self.basis @ delta)) @ self.basis
 
     def power(self, cl):
-        lmax = len(cl) - 1
         covered = correlate(self.basis, cl, self.pixels, self.nside) + self.shot * self.basis
         crossed = masked_alm(covered, self.pixels, self.nside)
         amplitudes = self.inverse @ (self.basis @ covered.T) @ self.inverse
-        cross = cross_spectra(self.alms, crossed, lmax)
-        auto = cross_spectra(self.alms, self.alms, lmax)
-        return 2.0 * np.einsum("lij,ij->l", cross, self.inverse) - np.einsum("lij,ij->l", auto, amplitudes)
+        cross = summed_spectrum(self.alms, self.inverse @ crossed)
+        return 2.0 * cross - summed_spectrum(self.alms, amplitudes @ self.alms)

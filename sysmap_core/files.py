@@ -1,0 +1,111 @@
+"""Files: checksums, and writing that never leaves half a file behind."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import MissingDataError
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+"""Where the notebooks write, unless they are told otherwise: beside the package."""
+
+
+def checksum(path: str | Path) -> str:
+    """SHA-256 of a file, read in pieces.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to read.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Raises
+    ------
+    MissingDataError
+        When there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        msg = f"{path} is not a file: check the name and the folder"
+        raise MissingDataError(msg)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def folder(path: str | Path, what: str) -> Path:
+    """Folder that has to exist.
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder to look for.
+    what : str
+        What the folder is, for the message, e.g. ``"data_dir"``.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    MissingDataError
+        When there is no such folder.
+    """
+    path = Path(path).expanduser()
+    if not path.is_dir():
+        msg = f"{what} is {str(path)!r}, which is not a folder: check the path, it is taken from {Path.cwd()}"
+        raise MissingDataError(msg)
+    return path
+
+
+def output_folder(name: str, given: str | Path = "") -> Path:
+    """Folder for the files of a notebook.
+
+    Parameters
+    ----------
+    name : str
+        Name of the notebook.
+    given : str or Path
+        What the user asked for, taken from the working directory; empty for the default.
+
+    Returns
+    -------
+    Path
+        The folder; whoever writes makes it.
+    """
+    return Path(given).expanduser() if given else RESULTS / name
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Write under a temporary name in the same folder, rename at the end.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to be written or replaced.  Its folder is made when it is missing.
+
+    Yields
+    ------
+    Path
+        Name to write to.  It becomes ``path`` when the block ends without an error, and
+        is removed otherwise: an older file of that name then stays as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # the process id keeps two runs apart, the ending tells writers about compression
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+"""Shared by all tests: the folder of the real data, and the reference notebooks that need it."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from sysmap_core.book import reference
+from sysmap_core.book.notebooks import DATA_VARIABLE, fix_data_folder, missing_data
+
+fix_data_folder()
+
+collect_ignore = [
+    f"reference/{name}.ipynb" for name, case in reference.cases().items() if missing_data(case.get("needs", ""))
+]
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the real sky data; the test is skipped where there is none."""
+    lost = missing_data(DATA_VARIABLE)
+    if lost:
+        pytest.skip(f"{lost}: set {DATA_VARIABLE} to the folder of the real data (README, section Real data)")
+    return Path(os.environ[DATA_VARIABLE])
+
+
+@pytest.fixture(scope="session")
+def tiny_notebook():
+    """Text of a notebook that checks its parameters and prints them."""
+    return Path(__file__).with_name("book").joinpath("tiny.md").read_text()
