@@ -23,10 +23,10 @@ N_FIELD = 256
 
 CONTAMINATION: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "EBV": (-0.04, -0.04),  # dust hides galaxies
-        "nstar_faint": (0.05, -0.03),  # stars are taken for galaxies, and blend with them
-        "GALDEPTH_Z": (0.03, 0.03),  # deeper images show more galaxies
-        "PSFSIZE_R": (-0.03, -0.03),  # in bad seeing fewer are told from stars
+        "EBV": (-0.06, -0.06),  # dust hides galaxies
+        "nstar_faint": (0.12, -0.05),  # stars are taken for galaxies, and blend with them
+        "GALDEPTH_Z": (0.05, 0.05),  # deeper images show more galaxies
+        "PSFSIZE_R": (-0.06, -0.06),  # in bad seeing fewer are told from stars
     }
 )
 """Amplitudes (a, b) put into simulated samples, per rms of the standardised template; zero for all others.

@@ -12,16 +12,12 @@ import healpy as hp
 import numpy as np
 import treecorr
 
-from .covariance import spatial_patches
 from .errors import DataError
 from .sky import Field
 from .templates import TemplateSet
 
 MAX_BIN_SLOP = 0.05
 """TreeCorr's default is several Poisson errors off on small scales."""
-
-N_PATCHES = 40
-"""Patches of jackknife covariances."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +184,7 @@ ESTIMATORS = ("auto", "catalogue", "pixels")
 MAX_OBJECTS = 1_000_000
 """Galaxies and randoms up to which ``auto`` counts pairs of objects."""
 
-CATALOGUE_EDGES = np.geomspace(6.0, 300.0, 11)
+CATALOGUE_EDGES = np.geomspace(6.0, 180.0, 11)
 """Bins of catalogue correlation functions [arcmin]."""
 
 
@@ -209,7 +205,7 @@ def measure_catalogues(sample, field: Field, result, estimator: str = "auto") ->
     Returns
     -------
     dict of str to Correlation, or None
-        ``"observed"`` and the method's name; None when pixels were asked for, or when ``auto``
+        ``"observed"`` and the method's name, without a covariance; None when pixels were asked for, or when ``auto``
         finds no catalogues or too many objects.
 
     Raises
@@ -224,23 +220,21 @@ def measure_catalogues(sample, field: Field, result, estimator: str = "auto") ->
     affordable = there and len(sample.galaxies) + len(sample.randoms) <= MAX_OBJECTS
     if estimator == "pixels" or (estimator == "auto" and not affordable):
         return None
-    positions = [(c.ra, c.dec) for c in (sample.galaxies, sample.randoms)]
-    patch = field.full_sky(spatial_patches(field.pixels, field.nside, N_PATCHES), fill=N_PATCHES)
-    pixels = [hp.ang2pix(field.nside, *p, lonlat=True) for p in positions]
-    kept = [patch[p] < N_PATCHES for p in pixels]
-    inside = [(ra[k], dec[k]) for (ra, dec), k in zip(positions, kept, strict=True)]
-    patches = tuple(patch[p[k]].astype(int) for p, k in zip(pixels, kept, strict=True))
-    common = {"edges_arcmin": CATALOGUE_EDGES, "patches": patches}
-    common["unweighted_rr"] = random_pairs(inside[1], edges_arcmin=CATALOGUE_EDGES, patches=patches[1])
-    weights = {
-        f"{kind}_weights": field.full_sky(values)[p[k]]
-        for kind, values, p, k in zip(
-            ("galaxy", "random"), (result.galaxy_weights, result.random_weights), pixels, kept, strict=True
-        )
-    }
+    # full-sky maps of the weights; NaN marks what lies off the footprint
+    maps = [field.full_sky(v, fill=np.nan) for v in (result.galaxy_weights, result.random_weights)]
+    positions, weights = [], []
+    for objects, values in zip((sample.galaxies, sample.randoms), maps, strict=True):
+        weight = values[hp.ang2pix(field.nside, objects.ra, objects.dec, lonlat=True)]
+        inside = np.isfinite(weight)
+        positions.append((objects.ra[inside], objects.dec[inside]))
+        weights.append(weight[inside])
+    rr = random_pairs(positions[1], edges_arcmin=CATALOGUE_EDGES)
+    common = {"edges_arcmin": CATALOGUE_EDGES, "unweighted_rr": rr}
     return {
-        "observed": angular_correlation(*inside, **common),
-        result.method: angular_correlation(*inside, **common, **weights),
+        "observed": angular_correlation(*positions, **common),
+        result.method: angular_correlation(
+            *positions, galaxy_weights=weights[0], random_weights=weights[1], **common
+        ),
     }
 
 

@@ -1,0 +1,68 @@
+"""Small skies with known truth, for tests."""
+
+from __future__ import annotations
+
+import healpy as hp
+import numpy as np
+
+from sysmap_core.mocks import gaussian_spectrum
+from sysmap_core.sky import Field, footprint, overdensity
+from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
+
+
+def orthonormal_templates(n_sys: int, n_pix: int, seed: int = 0) -> np.ndarray:
+    """Uncorrelated templates with zero mean and unit rms, shape (n_sys, n_pix)."""
+    rng = np.random.default_rng(seed)
+    columns = np.column_stack([np.ones(n_pix), rng.standard_normal((n_pix, n_sys))])
+    return np.linalg.qr(columns)[0].T[1:] * np.sqrt(n_pix)
+
+
+def independent_counts(nbar, a, b, n_pix=40_000, n_sys=3, sigma=0.3, seed=0):
+    """Poisson counts of a contaminated lognormal field without correlations.
+
+    Returns delta, templates and expected counts; a and b belong to the first template.
+    """
+    templates = orthonormal_templates(n_sys, n_pix, seed + 1000)
+    rng = np.random.default_rng(seed)
+    width = np.log1p(sigma**2)
+    delta = np.exp(rng.normal(0, np.sqrt(width), n_pix) - width / 2) - 1
+    density = 1 + delta * (1 + b * templates[0]) + a * templates[0]
+    counts = rng.poisson(nbar * np.maximum(density, 0))
+    return counts / nbar - 1, templates, np.full(n_pix, float(nbar))
+
+
+def red_spectrum(nside: int, rms: float) -> np.ndarray:
+    """Spectrum of pixel averages, falling as 1 / l, with a given rms."""
+    ell = np.arange(3 * nside)
+    cl = np.where(ell > 0, 1.0 / np.maximum(ell, 1) ** 1.2, 0.0)
+    return cl * rms**2 / (np.sum((2 * ell + 1) * cl) / (4 * np.pi))
+
+
+class ClusteredSky:
+    """Lognormal fields on the part of a cut sky, with templates of four families."""
+
+    def __init__(self, nside=16, rms=0.3, nbar=60.0, families=("white_noise", "power_neg1", "power_neg2"), seed=0):
+        self.nside, self.nbar = nside, nbar
+        self.spectrum = red_spectrum(nside, rms)
+        self._gaussian, _ = gaussian_spectrum(self.spectrum)
+        z = hp.pix2vec(nside, np.arange(hp.nside2npix(nside)))[2]
+        self.coverage = (np.abs(z) > 0.4).astype(float)
+        self.pixels = footprint(self.coverage)
+        maps = synthetic_maps(nside, families, np.random.default_rng(seed))
+        self.templates: TemplateSet = standardise(maps, families, self.pixels)
+
+    def field(self, seed: int, a=0.0, b=0.0) -> Field:
+        """Poisson counts of one contaminated realisation."""
+        rng = np.random.default_rng([7, seed])
+        lmax = len(self.spectrum) - 1
+        ell, m = hp.Alm.getlm(lmax)
+        real, imaginary = rng.standard_normal((2, ell.size))
+        alm = np.where(m == 0, real, (real + 1j * imaginary) / np.sqrt(2)) * np.sqrt(self._gaussian[ell])
+        gauss = hp.alm2map(alm, self.nside, lmax=lmax)
+        delta = np.exp(gauss - np.sum((2 * np.arange(lmax + 1) + 1) * self._gaussian) / (8 * np.pi)) - 1
+        n_sys = self.templates.n_sys
+        additive, multiplicative = (np.broadcast_to(x, n_sys) @ self.templates.values for x in (a, b))
+        density = np.zeros(self.coverage.size)
+        density[self.pixels] = 1 + delta[self.pixels] * (1 + multiplicative) + additive
+        counts = rng.poisson(self.nbar * np.maximum(density, 0)).astype(float)
+        return overdensity(counts, self.coverage, self.pixels)

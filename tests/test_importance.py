@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from sysmap_core.importance import effective_draws, pareto_fit, smoothed_weights
+
+
+@pytest.mark.parametrize("k", [0.2, 0.5, 0.9])
+def test_pareto_shape_comes_back(k):
+    draws = stats.genpareto.rvs(k, scale=2.0, size=(20, 4000), random_state=1)
+    shapes = [pareto_fit(np.sort(row))[0] for row in draws]
+    error = np.std(shapes) / np.sqrt(len(shapes))
+    # the prior of the fit pulls the shape to 1/2 by 10 pseudo-observations
+    assert np.mean(shapes) == pytest.approx((4000 * k + 5) / 4010, abs=4 * error)
+
+
+def test_equal_densities_give_equal_weights():
+    weights, k_hat = smoothed_weights(np.zeros(1000))
+    np.testing.assert_allclose(weights, 1e-3)
+    assert k_hat == -np.inf
+    assert effective_draws(weights) == pytest.approx(1000)
+
+
+def test_too_narrow_a_proposal_is_noticed():
+    x = np.random.default_rng(0).standard_normal(4000)
+    narrow = stats.norm.logpdf(x, scale=3.0) - stats.norm.logpdf(x)
+    fine = stats.norm.logpdf(x, scale=0.9) - stats.norm.logpdf(x)
+    assert smoothed_weights(narrow)[1] > 0.7
+    assert smoothed_weights(fine)[1] < 0.1
+
+
+def test_impossible_draws_have_no_weight():
+    ratio = np.random.default_rng(0).normal(0, 0.1, 500)
+    ratio[:10] = -np.inf
+    weights, _ = smoothed_weights(ratio)
+    assert np.all(weights[:10] == 0)
+    assert weights.sum() == pytest.approx(1)

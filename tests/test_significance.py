@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from scipy import stats
+from skies import ClusteredSky
+
+from sysmap_core.decontaminate import decontaminate
+from sysmap_core.significance import family_wise_p, likelihood_ratio, verdict
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return ClusteredSky(nside=16, rms=0.4, nbar=40.0)
+
+
+def test_family_wise_p_of_independent_templates():
+    p = family_wise_p(np.array([2.5, 0.0, 1.0]), np.eye(3))
+    wanted = 1 - (1 - 2 * stats.norm.sf([2.5, 0.0, 1.0])) ** 3
+    np.testing.assert_allclose(p, wanted, atol=5 * 0.5 / np.sqrt(100_000))
+
+
+def test_family_wise_p_of_copies_is_that_of_one():
+    cov = np.full((3, 3), 1 - 1e-9) + 1e-9 * np.eye(3)
+    p = family_wise_p(np.full(3, 2.0), cov)
+    np.testing.assert_allclose(p, 2 * stats.norm.sf(2.0), atol=5 * 0.25 / np.sqrt(100_000))
+
+
+def test_p_never_below_its_floor():
+    assert family_wise_p(np.array([50.0]), np.eye(1))[0] == pytest.approx(1 / 100_001)
+
+
+def test_ratio_is_calibrated_on_clean_fields(sky):
+    """Size of the test over clean mocks; Wilks rejects most of them."""
+    tests = [likelihood_ratio(sky.field(s), sky.templates, spectrum=sky.spectrum) for s in range(100)]
+    rejected = np.mean([t.p < 0.05 for t in tests])
+    assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean([t.p_wilks < 0.05 for t in tests]) > 0.25
+    assert all(t.ratio >= 0 for t in tests)
+
+
+def test_ratio_finds_multiplicative_contamination(sky):
+    test = likelihood_ratio(sky.field(0, b=[0.4, 0.0, 0.0]), sky.templates, spectrum=sky.spectrum)
+    assert test.p < 0.001
+
+
+def test_verdict_on_a_contaminated_field(sky):
+    fit = decontaminate(sky.field(0, a=[0.3, 0.0, 0.0]), sky.templates, "OLS", spectrum=sky.spectrum)
+    advice = verdict(fit, sky.templates)
+    assert advice.correct
+    assert advice.detected[0] == "white_noise"
+    assert advice.contamination == pytest.approx(0.3, abs=0.06)
+    assert advice.sentence.startswith("**Correct** this sample: the contamination is")
+
+
+def test_verdict_on_clean_fields_is_mostly_not_to_correct(sky):
+    advices = [
+        verdict(decontaminate(sky.field(s), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates)
+        for s in range(40)
+    ]
+    # correcting a clean field for a chance alignment above the fit error happens, but rarely
+    assert np.mean([a.correct for a in advices]) < 0.3
+    no = next(a for a in advices if not a.correct)
+    assert no.sentence.startswith("**Do not correct** this sample")
+
+
+def test_contamination_is_unbiased(sky):
+    a = np.array([0.0, 0.1, 0.0])
+    found = []
+    for seed in range(40):
+        fit = decontaminate(sky.field(seed, a=a), sky.templates, "OLS", spectrum=sky.spectrum)
+        power = fit.a @ fit.a  # templates are nearly uncorrelated
+        advice = verdict(fit, sky.templates)
+        found.append(advice.ratio**2 * advice.fit_error**2)
+        assert power > 0
+    error = np.std(found) / np.sqrt(len(found))
+    # clipped at zero, the mean is biased upwards by a small part of its scatter
+    assert np.mean(found) == pytest.approx(0.01, abs=4 * error)

@@ -1,0 +1,96 @@
+import healpy as hp
+import numpy as np
+import pytest
+from skies import ClusteredSky, red_spectrum
+
+from sysmap_core.sky import Field
+from sysmap_core.spectra import (
+    correlate,
+    correlation_from_spectrum,
+    harmonic_products,
+    masked_alm,
+    pixel_window,
+    signal_spectrum,
+    spectrum_from_correlation,
+    summed_spectrum,
+    variance,
+)
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return ClusteredSky(nside=16)
+
+
+def test_transforms_are_inverse():
+    cl = red_spectrum(16, 0.3)
+    np.testing.assert_allclose(spectrum_from_correlation(correlation_from_spectrum(cl), 47), cl, atol=1e-16)
+
+
+def test_variance_of_white_spectrum():
+    assert variance(np.full(10, 4 * np.pi)) == pytest.approx(100.0)
+
+
+def test_pixel_window_is_that_of_averages():
+    """Variance of pixel averages of a fine map, against the window."""
+    nside, fine = 16, 128
+    ell = np.arange(3 * fine)
+    cl = np.where((ell > 20) & (ell <= 40), 1e-3, 0.0)
+    np.random.seed(1)  # noqa: NPY002  (what healpy takes)
+    ratios = []
+    for _ in range(20):
+        field = hp.synfast(cl, fine)
+        ratios.append(hp.ud_grade(field, nside).var() / field.var())
+    expected = variance(cl[: 3 * nside] * pixel_window(nside, 3 * nside - 1) ** 2) / variance(cl)
+    assert np.mean(ratios) == pytest.approx(expected, abs=4 * np.std(ratios) / np.sqrt(20))
+
+
+def test_pixel_window_starts_at_one_and_falls():
+    window = pixel_window(32, 95)
+    assert window[0] == pytest.approx(1.0)
+    assert np.all(np.diff(window) < 0)
+
+
+def test_correlate_is_the_pixel_covariance_matrix(sky):
+    vectors = np.array(hp.pix2vec(16, sky.pixels))
+    cosine = np.clip(vectors.T @ vectors, -1, 1)
+    factors = (2 * np.arange(48) + 1) / (4 * np.pi) * sky.spectrum
+    matrix = np.polynomial.legendre.legval(cosine, factors)
+    product = correlate(sky.templates.values, sky.spectrum, sky.pixels, 16)
+    np.testing.assert_allclose(product, sky.templates.values @ matrix, atol=1e-8)
+
+
+def test_harmonic_products_are_sums_over_pairs_of_pixels(sky):
+    values, cl = sky.templates.values, sky.spectrum
+    alms = masked_alm(values, sky.pixels, 16)
+    area = hp.nside2pixarea(16)
+    pairs = values @ correlate(values, cl, sky.pixels, 16).T
+    np.testing.assert_allclose(harmonic_products(alms, alms, cl) / area**2, pairs, rtol=1e-8)
+
+
+def test_summed_spectrum(sky):
+    alms = masked_alm(sky.templates.values, sky.pixels, 16)
+    np.testing.assert_allclose(summed_spectrum(alms, alms), sum(hp.alm2cl(a) for a in alms))
+
+
+@pytest.mark.parametrize("contaminated", [False, True])
+def test_signal_spectrum_comes_back(contaminated):
+    """On average over fields, per band, with or without contamination that is removed first."""
+    sky = ClusteredSky(nside=32, rms=0.3, nbar=60.0)
+    a = np.array([0.05, 0.05, 0.1]) * contaminated
+    fields = [sky.field(seed, a) for seed in range(24)]
+    found = np.array([signal_spectrum(f, sky.templates) for f in fields])
+    for low, high in ((2, 6), (6, 15), (15, 40), (40, 64)):
+        band = slice(low, high)
+        ratios = found[:, band].mean(1) / sky.spectrum[band].mean()
+        # estimates of a power scatter in its logarithm: the mean is off by half the variance
+        assert ratios.mean() == pytest.approx(1.0, abs=0.05 + 3 * ratios.std() / np.sqrt(len(ratios)))
+
+
+def test_shot_noise_is_not_signal():
+    """A field without clustering has a spectrum far below its noise."""
+    sky = ClusteredSky(nside=16, rms=0.3)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(20.0, len(sky.pixels))
+    field = Field(counts / counts.mean() - 1, np.full(len(counts), counts.mean()), sky.pixels, 16)
+    assert variance(signal_spectrum(field)) < 0.1 / counts.mean()
