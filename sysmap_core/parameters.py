@@ -258,7 +258,7 @@ def _sample(value: object) -> str:
 
 
 def _methods(value: object) -> list[str]:
-    from .decontaminate import METHODS
+    from .methods import METHODS
 
     names = _as_list(value)
     if not names:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, ScalarFormatter
 
-from .decontaminate import METHODS, Decontamination
+from .methods import METHODS, Decontamination
 from .sky import Field
 from .two_point import Correlation
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from .covariance import combined_covariance, ratio_null_weights
-from .decontaminate import Decontamination
+from .methods import Decontamination
 from .posterior import fit_model
 from .sky import Field
 from .spectra import signal_spectrum

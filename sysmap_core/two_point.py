@@ -347,6 +347,7 @@ def _binning(edges, bin_slop: float) -> dict:
         "sep_units": "arcmin",
         "bin_slop": bin_slop,
         "cross_patch_weight": "match",
+        "metric": "Arc",  # angles on the sphere; the default would be chords
     }
     if np.allclose(np.diff(edges), edges[1] - edges[0], rtol=1e-6):
         return {**common, "bin_type": "Linear"}

@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from .catalogues import Catalogue, catalogue_checksum
-from .decontaminate import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination, plain
+from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination, plain
 from .files import replacing
 from .sky import Field
 from .templates import TemplateSet

@@ -7,6 +7,7 @@ import numpy as np
 
 from sysmap_core.mocks import gaussian_spectrum
 from sysmap_core.sky import Field, footprint, overdensity
+from sysmap_core.spectra import pixel_window
 from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
 
 
@@ -32,9 +33,9 @@ def independent_counts(nbar, a, b, n_pix=40_000, n_sys=3, sigma=0.3, seed=0):
 
 
 def red_spectrum(nside: int, rms: float) -> np.ndarray:
-    """Spectrum of pixel averages, falling as 1 / l, with a given rms."""
+    """Spectrum of pixel averages, a power law times the pixel window, with a given rms."""
     ell = np.arange(3 * nside)
-    cl = np.where(ell > 0, 1.0 / np.maximum(ell, 1) ** 1.2, 0.0)
+    cl = np.where(ell > 0, np.maximum(ell, 1.0) ** -1.5, 0.0) * pixel_window(nside, 3 * nside - 1) ** 2
     return cl * rms**2 / (np.sum((2 * ell + 1) * cl) / (4 * np.pi))
 
 

@@ -34,7 +34,7 @@ def tables(monkeypatch):
 
     contents = {
         "samples": {"find_sample": find_sample},
-        "decontaminate": {"METHODS": {"OLS": None, "MCMC-comb": None}},
+        "methods": {"METHODS": {"OLS": None, "MCMC-comb": None}},
         "likelihood": {"LIKELIHOODS": {"gaussian": None, "shot-noise": None}},
     }
     for name, names in contents.items():

@@ -104,7 +104,7 @@ def test_simulated_with_given_templates(template_dir):
     sample = load_sample("11.5", NSIDE, template_dir=template_dir)
     assert sample.simulated
     assert sample.template_names == ("nstar_faint", "EBV")
-    np.testing.assert_array_equal(sample.truth.a, [0.05, -0.04])
+    np.testing.assert_array_equal(sample.truth.a, [0.12, -0.06])
     assert set(sample.sources) == {
         "galaxies",
         "randoms",

@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from skies import ClusteredSky
 
-from sysmap_core.decontaminate import decontaminate
+from sysmap_core.methods import decontaminate
 from sysmap_core.significance import family_wise_p, likelihood_ratio, verdict
 
 

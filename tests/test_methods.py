@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.decontaminate import METHODS, decontaminate, find_method, plain, run_methods
+from sysmap_core.methods import METHODS, decontaminate, find_method, plain, run_methods
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.templates import standardise, synthetic_maps
 

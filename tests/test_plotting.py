@@ -1,0 +1,77 @@
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from skies import ClusteredSky
+
+from sysmap_core import plotting
+from sysmap_core.methods import METHODS, run_methods
+from sysmap_core.two_point import Correlation
+from sysmap_core.weights import column
+
+mpl.use("Agg")
+
+
+@pytest.fixture(scope="module")
+def run():
+    sky = ClusteredSky(nside=16)
+    field = sky.field(0, a=0.1)
+    return field, sky.templates, run_methods(field, sky.templates, list(METHODS))
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def curve(w):
+    edges = np.geomspace(60, 600, len(w) + 1)
+    centres = np.sqrt(edges[1:] * edges[:-1])
+    return Correlation(edges, centres, centres, np.array(w), 1e-6 * np.eye(len(w)), np.ones(len(w)), "test")
+
+
+def inside(ax, points):
+    low, high = ax.get_ylim()
+    return np.all((np.asarray(points) >= low) & (np.asarray(points) <= high))
+
+
+def test_correlation_figure_hides_nothing():
+    curves = {"observed": curve([0.1, 0.01, -0.002]), "OLS": curve([0.09, 0.0, -0.05])}
+    top, bottom = plotting.two_point(curves, "observed").axes
+    for c in curves.values():
+        assert inside(top, c.w)
+        assert inside(bottom, c.w / curves["observed"].w)
+
+
+def test_axes_carry_units(run):
+    field, templates, results = run
+    figures = [
+        plotting.amplitudes(results, {"a": np.zeros(3), "b": np.zeros(3)}),
+        plotting.weight_histograms({n: column(r, templates) for n, r in results.items()}),
+        plotting.two_point({"observed": curve([0.1, 0.01])}, "observed"),
+    ]
+    for figure in figures:
+        for ax in figure.axes:
+            assert not ax.get_xlabel() or "[" in ax.get_xlabel() or "pixels" in ax.get_xlabel()
+    maps = plotting.sky_maps(field, {"density": (field.delta, "$d$ [1]")}, diverging=("density",))
+    assert maps.axes[-1].get_xlabel() == "$d$ [1]"
+
+
+def test_histogram_holds_all_weights(run):
+    _, templates, results = run
+    columns = {name: column(result, templates) for name, result in results.items()}
+    low, high = plotting.weight_histograms(columns).axes[0].get_xlim()
+    assert low <= min(w.min() for w in columns.values())
+    assert high >= max(w.max() for w in columns.values())
+
+
+def test_one_colour_per_method_everywhere():
+    assert plotting.colour("OLS") == METHODS["OLS"].colour
+    assert len({plotting.colour(n) for n in [*METHODS, "observed", "truth"]}) == len(METHODS) + 2
+
+
+def test_empty_panels_are_removed(run):
+    field = run[0]
+    figure = plotting.sky_maps(field, {str(i): (field.delta, "[1]") for i in range(2)}, columns=3)
+    assert len(figure.axes) == 4  # two maps, two colour bars
