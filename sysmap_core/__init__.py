@@ -10,9 +10,24 @@ import pkgutil
 import lazy_loader
 
 _PUBLIC = {
+    "contamination": [
+        "apply_contamination",
+        "invert_contamination",
+        "n_free_params",
+        "pack_params",
+        "unpack_params",
+    ],
     "errors": ["DataError", "MissingDataError", "ParameterError", "SysmapError", "unknown_name"],
+    "likelihood": ["LIKELIHOODS"],
+    "methods": ["METHODS", "Decontamination", "decontaminate", "run_methods"],
+    "posterior": ["Posterior", "fit_model"],
+    "samples": ["SAMPLES", "find_sample", "load_sample"],
+    "significance": ["likelihood_ratio", "verdict"],
     "sky": ["Field", "check_nside", "footprint", "overdensity", "pixel_counts"],
+    "spectra": ["signal_spectrum"],
     "templates": ["TemplateSet", "standardise"],
+    "two_point": ["Correlation", "angular_correlation", "corrected_correlation", "pixel_correlation"],
+    "weights": ["write_all"],
 }
 """Names that can be imported from the package itself, by module."""
 

@@ -222,7 +222,8 @@ def _checked_shot_noise(delta, templates, row: Likelihood, expected) -> np.ndarr
         msg = f"likelihood {row.name!r} needs expected, the expected galaxies per pixel, and it is None"
         raise DataError(msg)
     if np.shape(expected) != np.shape(delta) or not np.all(np.asarray(expected) > 0):
-        msg = f"expected has shape {np.shape(expected)} and minimum {np.min(expected):.3g}: give {np.shape(delta)}, all positive"
+        came = f"shape {np.shape(expected)} and minimum {np.min(expected):.3g}"
+        msg = f"expected has {came}: give {np.shape(delta)}, all positive"
         raise DataError(msg)
     return 1.0 / np.asarray(expected, float)
 

@@ -75,6 +75,11 @@ class Decontamination:
     seed: int
     elapsed_s: float
 
+    @property
+    def status(self) -> str:
+        """How the fit ended, in words."""
+        return self.diagnostics.get("status", "exact")
+
     def to_dict(self) -> dict:
         """Everything but the maps, in plain Python types, for a JSON file."""
         skipped = ("galaxy_weights", "random_weights", "cleaned", "spectrum")
@@ -144,9 +149,7 @@ def _mcmc_add(field, templates, seed, *, draws: int = 2048):
 
 
 def _mcmc_comb(field, templates, seed, *, likelihood: str = "shot-noise", draws: int = 2048):
-    fit = fit_model(
-        field.delta, templates, "combined", likelihood, expected=field.expected, draws=draws, seed=seed
-    )
+    fit = fit_model(field.delta, templates, "combined", likelihood, expected=field.expected, draws=draws, seed=seed)
     diagnostics = {**fit.diagnostics, "status": fit.status, "lnl": fit.maximum.lnl, "gamma": fit.gamma}
     return Estimate(fit.a, fit.b, fit.sigma, diagnostics, likelihood == "shot-noise")
 

@@ -8,7 +8,7 @@ import healpy as hp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter
 
 from .methods import METHODS, Decontamination
 from .sky import Field
@@ -204,10 +204,8 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
     Figure
         Correlation functions above, ratios below, on axes that hold all values.
     """
-    fig, (top, bottom) = plt.subplots(
-        2, 1, figsize=(7.0, 6.8), sharex=True, gridspec_kw={"height_ratios": [2.2, 1.3]}
-    )
-    smallest = min(np.nanmin(np.abs(c.w)) for c in curves.values())
+    fig, (top, bottom) = plt.subplots(2, 1, figsize=(7.0, 6.8), sharex=True, gridspec_kw={"height_ratios": [2.2, 1.3]})
+    largest = max(np.nanmax(np.abs(c.w)) for c in curves.values())
     base = curves[reference].w
     for i, (name, curve) in enumerate(curves.items()):
         shift = 1.0 + 0.008 * (i - len(curves) / 2)  # points of one bin side by side
@@ -216,12 +214,12 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
         for ax, scale in ((top, 1.0), (bottom, 1.0 / base)):
             error = None if curve.cov is None else np.abs(curve.error * scale)
             ax.errorbar(curve.theta / 60.0 * shift, curve.w * scale, yerr=error, label=text, **style)
-    top.set_yscale("symlog", linthresh=max(smallest, 1e-4))
+    top.set_yscale("symlog", linthresh=0.03 * largest)
     bottom.axhline(1.0, color="0.5", lw=0.8)
     for ax in (top, bottom):
         ax.axhline(0.0, color="0.5", lw=0.8)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: f"{x:g}" if f"{x:.0e}"[0] in "235" else ""))
     top.set_ylabel(r"$w(\theta)$ [1]")
     bottom.set(xlabel=r"$\theta$ [deg]", ylabel=f"ratio to\n{(labels or {}).get(reference, reference)}")

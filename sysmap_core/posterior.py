@@ -20,12 +20,10 @@ from .contamination import MIN_EFFICIENCY, amplitude_basis, check_model
 from .errors import DataError, unknown_name
 from .importance import effective_draws, smoothed_weights
 from .likelihood import PixelSums, find_likelihood
+from .maximum import Mode, find_mode, whiten
 from .templates import TemplateSet
 
 SAMPLERS = ("auto", "closed-form", "importance")
-
-DEGENERATE = 1e-6
-"""Eigenvalues of the template covariance below this, relative to the largest, are degenerate."""
 
 MIN_PIXELS_PER_PARAMETER = 10
 MAX_K_HAT = 0.7
@@ -173,7 +171,10 @@ def fit_model(
         raise unknown_name("sampler", sampler, SAMPLERS)
     closed = model == "additive" and likelihood == "gaussian"
     if sampler == "closed-form" and not closed:
-        msg = f"sampler 'closed-form' was asked for the {model} model with the {likelihood} likelihood: it exists for the additive model with the gaussian one; take 'auto'"
+        msg = (
+            f"sampler is 'closed-form' for the {model} model with the {likelihood} likelihood: "
+            "it exists for the additive model with the gaussian one; take 'auto'"
+        )
         raise DataError(msg)
     values, names = _values_and_names(templates)
     delta = np.asarray(delta, float)
@@ -209,44 +210,6 @@ def _check_size(sums: PixelSums) -> None:
         raise DataError(msg)
 
 
-def whiten(templates: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Rotate and scale templates so that they are uncorrelated with unit rms.
-
-    Parameters
-    ----------
-    templates : ndarray, shape (n_sys, n_pix)
-        Templates.
-    names : tuple of str
-        Their names, for the error.
-
-    Returns
-    -------
-    basis : ndarray, shape (n_sys, n_sys)
-        Amplitudes of the templates are ``basis @ x``, x those of the whitened ones.
-    white : ndarray, shape (n_sys, n_pix)
-        Whitened templates.
-
-    Raises
-    ------
-    DataError
-        When templates are linear combinations of each other.
-
-    Notes
-    -----
-    The rotation of Berlfein et al. (2024), appendix A, with a scale.
-    """
-    if len(templates) == 0:
-        return np.zeros((0, 0)), templates
-    eigenvalues, vectors = np.linalg.eigh(templates @ templates.T / templates.shape[1])
-    weak = eigenvalues < DEGENERATE * eigenvalues[-1]
-    if weak.any():
-        involved = np.flatnonzero((np.abs(vectors[:, weak]) > 0.05).any(1))
-        msg = f"templates {', '.join(names[i] for i in involved)} are linear combinations of each other: leave one of them out"
-        raise DataError(msg)
-    basis = vectors / np.sqrt(eigenvalues)
-    return basis, basis.T @ templates
-
-
 def _start(sums: PixelSums, delta: np.ndarray, white: np.ndarray) -> np.ndarray:
     """No contamination beyond the linear fit, which is exact for the additive Gaussian model."""
     x = np.zeros(sums.n_params)
@@ -261,47 +224,8 @@ def _start(sums: PixelSums, delta: np.ndarray, white: np.ndarray) -> np.ndarray:
     return x
 
 
-@dataclass(frozen=True)
-class _Mode:
-    x: np.ndarray
-    lnl: float
-    information: np.ndarray
-    decrement: float
-    efficiency: float
-    steps: int
-
-
-def _maximise(sums: PixelSums, x: np.ndarray, max_steps: int = 60) -> _Mode:
-    """Newton steps that never leave the region above the efficiency floor."""
-    lengths = 0.5 ** np.arange(16)
-    for step in range(max_steps):
-        lnl, gradient, hessian = sums.derivatives(x)
-        eigenvalues, vectors = np.linalg.eigh(-hessian)
-        # away from the maximum the curvature may have the wrong sign: its size is still a scale
-        curvature = np.maximum(np.abs(eigenvalues), 1e-8 * np.abs(eigenvalues).max())
-        direction = vectors @ (vectors.T @ gradient / curvature)
-        decrement = 0.5 * gradient @ direction
-        if decrement < 1e-10:
-            break
-        trial, _ = sums.values(x + lengths[:, None] * direction)
-        better = trial >= lnl + 1e-4 * lengths * 2.0 * decrement
-        if not better.any():
-            break
-        x = x + lengths[np.argmax(better)] * direction
-    information = (vectors * curvature) @ vectors.T
-    return _Mode(x, lnl, information, decrement, float(sums.values(x)[1][0]), step)
-
-
-def _modes(sums: PixelSums, x: np.ndarray) -> _Mode:
-    """Best maximum; a skewed likelihood is stationary at gamma = 0, so it starts on both sides."""
-    if not sums.row.skewed:
-        return _maximise(sums, x)
-    starts = [np.concatenate([x[:-1], [gamma]]) for gamma in (1.5, -1.5)]
-    return max((_maximise(sums, s) for s in starts), key=lambda mode: mode.lnl)
-
-
 def _importance(sums: PixelSums, x: np.ndarray, basis: np.ndarray, model: str, n_draws: int, rng) -> dict:
-    mode = _modes(sums, x)
+    mode = find_mode(sums, x)
     draws, weights, k_hat = _reweighted_draws(sums, mode, n_draws, rng)
     mean, cov = _moments(sums, mode, draws, weights)
     to_physical = _to_physical(sums, basis, model)
@@ -336,7 +260,7 @@ def _importance(sums: PixelSums, x: np.ndarray, basis: np.ndarray, model: str, n
     }
 
 
-def _reweighted_draws(sums: PixelSums, mode: _Mode, n_draws: int, rng):
+def _reweighted_draws(sums: PixelSums, mode: Mode, n_draws: int, rng):
     half = rng.standard_normal((-(-n_draws // 2), sums.n_params))
     z = np.concatenate([half, -half])[:n_draws]  # antithetic: the mean of the proposal is exact
     cholesky = np.linalg.cholesky(np.linalg.inv(mode.information))
@@ -348,7 +272,7 @@ def _reweighted_draws(sums: PixelSums, mode: _Mode, n_draws: int, rng):
     return draws, weights, k_hat
 
 
-def _moments(sums: PixelSums, mode: _Mode, draws, weights):
+def _moments(sums: PixelSums, mode: Mode, draws, weights):
     """Mean and covariance; what is known of the proposal serves as control variate."""
     offset = draws - mode.x
     excess = weights - 1.0 / len(weights)

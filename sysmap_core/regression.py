@@ -57,8 +57,7 @@ def elastic_net(
     a : ndarray, shape (n_sys,)
         Additive amplitudes, per rms of the template.
     details : dict
-        ``alpha`` chosen, ``n_kept`` non-zero amplitudes, and ``note``, empty unless the
-        coordinate descent did not converge.
+        ``alpha`` chosen, ``n_kept`` non-zero amplitudes, and ``status`` of the coordinate descent.
 
     References
     ----------
@@ -70,5 +69,5 @@ def elastic_net(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         net.fit(templates.values.T, field.delta)
-    note = "coordinate descent did not converge" if caught else ""
-    return net.coef_, {"alpha": float(net.alpha_), "n_kept": int(np.sum(net.coef_ != 0)), "note": note}
+    status = "coordinate descent did not converge" if caught else "converged"
+    return net.coef_, {"alpha": float(net.alpha_), "n_kept": int(np.sum(net.coef_ != 0)), "status": status}

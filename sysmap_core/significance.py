@@ -107,7 +107,7 @@ def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndar
     Returns
     -------
     ndarray, shape (n_sys,)
-        p of every template, for the largest |a| / error of the family.
+        p of every template, for the largest ``|a|`` over its error in the family.
     """
     error = np.sqrt(np.diag(cov))
     root = np.linalg.cholesky(cov / np.outer(error, error))
@@ -216,7 +216,8 @@ def _sentence(ratio, ratio_error, detected, multiplicative, correct, test: Ratio
     if test is not None:
         kind = "Both kinds are needed" if multiplicative else "The additive model is enough"
         bound = "<" if test.p <= test.p_floor else "="
-        parts.append(f"{kind}: the test for multiplicative contamination has p {bound} {test.p:.2g} on a clustered sky.")
+        probability = f"p {bound} {test.p:.2g} on a clustered sky"
+        parts.append(f"{kind}: the test for multiplicative contamination has {probability}.")
     if correct:
         use = "use WEIGHT_SYS on the galaxies together with WEIGHT_SYS on the randoms"
         parts.append(f"To correct, {use}.")

@@ -173,7 +173,10 @@ def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray) 
         raise DataError(msg)
     n, r = galaxies[pixels], coverage[pixels]
     if n.sum() <= 0:
-        msg = f"no galaxy of {galaxies.sum():.0f} lies on the {len(pixels)} pixels of the footprint: empty overlap of galaxies and randoms; check both cover the same sky, in equatorial degrees"
+        msg = (
+            f"no galaxy of {galaxies.sum():.0f} lies on the {len(pixels)} pixels of the footprint: empty overlap of "
+            "galaxies and randoms; check both cover the same sky, in equatorial degrees"
+        )
         raise DataError(msg)
     expected = r * (n.sum() / r.sum())
     return Field(n / expected - 1.0, expected, pixels, hp.npix2nside(galaxies.size))

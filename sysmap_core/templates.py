@@ -62,9 +62,7 @@ def usable(maps: np.ndarray) -> np.ndarray:
     return np.isfinite(maps) & (maps != hp.UNSEEN)
 
 
-def standardise(
-    maps: np.ndarray, names: Sequence[str], pixels: np.ndarray, *, missing: str = "error"
-) -> TemplateSet:
+def standardise(maps: np.ndarray, names: Sequence[str], pixels: np.ndarray, *, missing: str = "error") -> TemplateSet:
     """Bring templates to zero mean and unit rms over a footprint.
 
     Parameters
@@ -103,11 +101,17 @@ def standardise(
     if not good.all():
         if missing == "error":
             lost = ", ".join(f"{n} ({c})" for n, c in zip(names, (~good).sum(1), strict=True) if c)
-            msg = f"templates are NaN or UNSEEN in footprint pixels: {lost} of {len(pixels)}; mask them, or drop these pixels with missing='drop'"
+            msg = (
+                f"templates are NaN or UNSEEN in footprint pixels: {lost} of {len(pixels)}; "
+                "mask them, or drop these pixels with missing='drop'"
+            )
             raise DataError(msg)
         keep = good.all(0)
         if not keep.any():
-            msg = f"no footprint pixel of {len(pixels)} has all of {len(names)} templates: empty overlap, check their coverage"
+            msg = (
+                f"no footprint pixel of {len(pixels)} has all of {len(names)} templates: "
+                "empty overlap, check their coverage"
+            )
             raise DataError(msg)
         pixels, values = pixels[keep], values[:, keep]
     mean = values.mean(1)

@@ -232,9 +232,7 @@ def measure_catalogues(sample, field: Field, result, estimator: str = "auto") ->
     common = {"edges_arcmin": CATALOGUE_EDGES, "unweighted_rr": rr}
     return {
         "observed": angular_correlation(*positions, **common),
-        result.method: angular_correlation(
-            *positions, galaxy_weights=weights[0], random_weights=weights[1], **common
-        ),
+        result.method: angular_correlation(*positions, galaxy_weights=weights[0], random_weights=weights[1], **common),
     }
 
 
@@ -359,11 +357,10 @@ def _binning(edges, bin_slop: float) -> dict:
 
 def _catalogue(ra, dec, weights, patches, **columns) -> treecorr.Catalog:
     if len(ra) != len(dec) or (weights is not None and len(weights) != len(ra)):
-        msg = f"{len(ra)} RA, {len(dec)} Dec and {len(ra) if weights is None else len(weights)} weights: give one each per object"
+        n_weights = len(ra) if weights is None else len(weights)
+        msg = f"{len(ra)} RA, {len(dec)} Dec and {n_weights} weights: give one each per object"
         raise DataError(msg)
-    return treecorr.Catalog(
-        ra=ra, dec=dec, ra_units="deg", dec_units="deg", w=weights, patch=patches, **columns
-    )
+    return treecorr.Catalog(ra=ra, dec=dec, ra_units="deg", dec_units="deg", w=weights, patch=patches, **columns)
 
 
 def _counts(binning, first, second=None) -> treecorr.NNCorrelation:

@@ -16,8 +16,8 @@ import numpy as np
 from astropy.io import fits
 
 from .catalogues import Catalogue, catalogue_checksum
-from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination, plain
 from .files import replacing
+from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination, plain
 from .sky import Field
 from .templates import TemplateSet
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.methods import METHODS, decontaminate, find_method, plain, run_methods
 from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.methods import METHODS, decontaminate, find_method, plain, run_methods
 from sysmap_core.templates import standardise, synthetic_maps
 
 
@@ -109,5 +109,5 @@ def test_unknown_method():
 def test_field_and_templates_on_different_pixels(sky):
     field = sky.field(0)
     fewer = type(field)(field.delta[1:], field.expected[1:], field.pixels[1:], field.nside)
-    with pytest.raises(DataError, match="standardise the templates on field.pixels"):
+    with pytest.raises(DataError, match=r"standardise the templates on field\.pixels"):
         decontaminate(fewer, sky.templates)

@@ -5,7 +5,7 @@ from skies import independent_counts, orthonormal_templates
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.likelihood import PixelSums
-from sysmap_core.posterior import fit_model, whiten
+from sysmap_core.posterior import fit_model
 from sysmap_core.templates import standardise
 
 CASES = [(8, 0.10, 0.10, 0.071), (8, 0.10, 0.0, 0.028), (8, 0.0, 0.10, 0.043), (25, 0.05, 0.10, 0.077)]
@@ -58,7 +58,7 @@ def test_importance_equals_a_converged_chain(likelihood):
     start = np.column_stack([fit.draws[n][pick] for n in names])
     start[:, 2] = np.log(start[:, 2])
     sampler = emcee.EnsembleSampler(64, sums.n_params, log_posterior, vectorize=True)
-    sampler._random = np.random.RandomState(1)  # noqa: NPY002  (what emcee takes)
+    sampler._random = np.random.RandomState(1)
     sampler.run_mcmc(start, 3000)
     assert sampler.get_autocorr_time(tol=50).max() < 3000 / 50
     chain = sampler.get_chain(discard=200, flat=True)
@@ -115,20 +115,6 @@ def test_multiplicative_model_ties_the_amplitudes():
     fit = fit_model(delta, templates, "multiplicative", expected=expected)
     np.testing.assert_array_equal(fit.a, fit.b)
     assert fit.a[0] == pytest.approx(0.08, abs=4 * np.sqrt(fit.cov_a[0, 0]))
-
-
-def test_whitened_templates():
-    templates = np.array([[1.0, 0.0], [0.6, 0.8]]) @ orthonormal_templates(2, 500)
-    basis, white = whiten(templates, ("one", "two"))
-    np.testing.assert_allclose(white @ white.T / 500, np.eye(2), atol=1e-12)
-    np.testing.assert_allclose(basis.T @ templates, white, atol=1e-12)
-
-
-def test_degenerate_templates_are_named():
-    templates = orthonormal_templates(3, 500)
-    maps = np.vstack([templates, templates[0] + templates[2]])
-    with pytest.raises(DataError, match="templates dust, seeing, both are linear combinations of each other"):
-        whiten(maps, ("dust", "stars", "seeing", "both"))
 
 
 def test_names_come_from_the_template_set():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
 from skies import ClusteredSky
+from sklearn.linear_model import LinearRegression
 
 from sysmap_core.regression import elastic_net, least_squares
 
@@ -30,4 +30,4 @@ def test_elastic_net_shrinks_towards_zero(sky):
     assert np.sum(np.abs(a)) < np.sum(np.abs(least_squares(field, sky.templates)))
     assert a[0] == pytest.approx(0.1, abs=0.03)
     assert details["alpha"] > 0
-    assert details["note"] == ""
+    assert details["status"] == "converged"

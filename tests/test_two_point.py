@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import healpy as hp
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def brute_force(values, pixels, weights):
     vectors = np.array(hp.pix2vec(16, pixels))
     theta = 60 * np.degrees(np.arccos(np.clip(vectors.T @ vectors, -1, 1)))
     product, weight = np.outer(weights * values, weights * values), np.outer(weights, weights)
-    bins = [(theta >= low) & (theta < high) for low, high in zip(EDGES[:-1], EDGES[1:], strict=True)]
+    bins = [(theta >= low) & (theta < high) for low, high in pairwise(EDGES)]
     return np.array([product[b].sum() / weight[b].sum() for b in bins])
 
 
@@ -128,7 +130,9 @@ def test_template_sum_holds_all_cross_terms(sky):
     amplitudes = np.array([0.1, -0.2, 0.05])
     matrix = np.outer(amplitudes, amplitudes)
     np.testing.assert_allclose(template_sum(matrix, sky, correlate), correlate(amplitudes @ sky.values), rtol=1e-6)
-    np.testing.assert_allclose(template_sum(matrix - 2 * matrix, sky, correlate), -correlate(amplitudes @ sky.values), rtol=1e-6)
+    np.testing.assert_allclose(
+        template_sum(matrix - 2 * matrix, sky, correlate), -correlate(amplitudes @ sky.values), rtol=1e-6
+    )
 
 
 def test_correction_with_known_amplitudes_is_exact(sky):

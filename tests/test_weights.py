@@ -88,7 +88,7 @@ def test_galaxies_and_randoms_close_together(run, written):
 
 
 def test_header(run, written):
-    sample, field, templates, results, test, _ = run
+    sample, _, templates, results, test, _ = run
     header = fits.getheader(written[0], 1)
     assert header["SAMPLE"] == "TEST"
     assert header["SIMULATD"] is True

@@ -1,0 +1,127 @@
+"""Maxima of a likelihood: whitened templates, and Newton steps that stay off the pole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import DataError
+from .likelihood import PixelSums
+
+DEGENERATE = 1e-6
+"""Eigenvalues of the template covariance below this, relative to the largest, are degenerate."""
+
+MAX_STEPS = 60
+
+
+def whiten(templates: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rotate and scale templates so that they are uncorrelated with unit rms.
+
+    Parameters
+    ----------
+    templates : ndarray, shape (n_sys, n_pix)
+        Templates.
+    names : tuple of str
+        Their names, for the error.
+
+    Returns
+    -------
+    basis : ndarray, shape (n_sys, n_sys)
+        Amplitudes of the templates are ``basis @ x``, x those of the whitened ones.
+    white : ndarray, shape (n_sys, n_pix)
+        Whitened templates.
+
+    Raises
+    ------
+    DataError
+        When templates are linear combinations of each other.
+
+    Notes
+    -----
+    The rotation of Berlfein et al. (2024), appendix A, with a scale.
+    """
+    if len(templates) == 0:
+        return np.zeros((0, 0)), templates
+    eigenvalues, vectors = np.linalg.eigh(templates @ templates.T / templates.shape[1])
+    weak = eigenvalues < DEGENERATE * eigenvalues[-1]
+    if weak.any():
+        involved = np.flatnonzero((np.abs(vectors[:, weak]) > 0.05).any(1))
+        listed = ", ".join(names[i] for i in involved)
+        msg = f"templates {listed} are linear combinations of each other: leave one of them out"
+        raise DataError(msg)
+    basis = vectors / np.sqrt(eigenvalues)
+    return basis, basis.T @ templates
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Maximum of a likelihood, in its free parameters.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n_params,)
+        Free parameters.
+    lnl : float
+        Log-likelihood.
+    information : ndarray, shape (n_params, n_params)
+        Minus the matrix of second derivatives.
+    decrement : float
+        Newton decrement: what another step would still gain in log-likelihood.
+    efficiency : float
+        Smallest selection efficiency over the pixels.
+    steps : int
+        Newton steps made.
+    """
+
+    x: np.ndarray
+    lnl: float
+    information: np.ndarray
+    decrement: float
+    efficiency: float
+    steps: int
+
+
+def find_mode(sums: PixelSums, x: np.ndarray) -> Mode:
+    """Maximise a likelihood.
+
+    Parameters
+    ----------
+    sums : PixelSums
+        Likelihood.
+    x : ndarray, shape (n_params,)
+        Where to start, inside the allowed region.
+
+    Returns
+    -------
+    Mode
+        The best maximum found; a skewed likelihood is stationary at gamma = 0, so it starts on
+        both sides of it.
+    """
+    if not sums.row.skewed:
+        return _maximise(sums, x)
+    starts = [np.concatenate([x[:-1], [gamma]]) for gamma in (1.5, -1.5)]
+    return max((_maximise(sums, start) for start in starts), key=lambda mode: mode.lnl)
+
+
+def _maximise(sums: PixelSums, x: np.ndarray, max_steps: int = MAX_STEPS) -> Mode:
+    """Newton steps that never leave the region above the efficiency floor."""
+    lengths = 0.5 ** np.arange(16)
+    steps = 0
+    while True:
+        lnl, gradient, hessian = sums.derivatives(x)
+        eigenvalues, vectors = np.linalg.eigh(-hessian)
+        # away from the maximum the curvature may have the wrong sign: its size is still a scale
+        curvature = np.maximum(np.abs(eigenvalues), 1e-8 * np.abs(eigenvalues).max())
+        direction = vectors @ (vectors.T @ gradient / curvature)
+        decrement = 0.5 * gradient @ direction
+        if decrement < 1e-10 or steps == max_steps:
+            break
+        trial, _ = sums.values(x + lengths[:, None] * direction)
+        better = trial >= lnl + 1e-4 * lengths * 2.0 * decrement
+        if not better.any():
+            break
+        x = x + lengths[np.argmax(better)] * direction
+        steps += 1
+    information = (vectors * curvature) @ vectors.T
+    return Mode(x, lnl, information, decrement, float(sums.values(x)[1][0]), steps)
