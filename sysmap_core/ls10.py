@@ -14,7 +14,7 @@ from .spectra import pixel_window, variance
 
 def _info(log_mass, z_max, n_galaxies, n_randoms, sigma_32, sigma_64, finest_nside) -> SampleInfo:
     identifier = f"LS10_VLIM_ANY_{log_mass}_Mstar_12.0_0.05_z_{z_max}_N_{n_galaxies:07d}"
-    title = f"Legacy Surveys DR10 galaxies, log M* > {log_mass}, 0.05 < z < {z_max}"
+    title = f"Legacy Surveys DR10 galaxies, log M⋆ > {log_mass}, 0.05 < z < {z_max}"
     return SampleInfo(identifier, title, finest_nside, n_galaxies, n_randoms, log_mass, z_max, sigma_32, sigma_64)
 
 

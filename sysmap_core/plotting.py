@@ -8,6 +8,7 @@ import healpy as hp
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
 from .methods import METHODS, Decontamination
@@ -116,7 +117,8 @@ def _mollweide(ax, field, values, cmap, low, high):
         np.radians(lon), np.radians(lat), image, cmap=cmap, vmin=low, vmax=high, shading="auto", rasterized=True
     )
     ticks = np.arange(-120, 121, 60)
-    ax.set_xticks(np.radians(ticks), [f"{180 - t}°" for t in ticks], fontsize=7)
+    halo = [withStroke(linewidth=2, foreground="white")]
+    ax.set_xticks(np.radians(ticks), [f"{180 - t}°" for t in ticks], fontsize=7, path_effects=halo)
     ax.set_yticks(np.radians([-60, -30, 0, 30, 60]), ["-60°", "-30°", "0°", "30°", "60°"], fontsize=7)
     ax.spines["geo"].set_linewidth(0.6)
     return mesh
