@@ -145,7 +145,7 @@ def amplitudes(results: Mapping[str, Decontamination], truth: Mapping[str, np.nd
     if combined:
         panels.append(("b", "multiplicative amplitude $b$ [per rms]", combined))
     names = next(iter(results.values())).names
-    height = 1.4 + 0.42 * len(names)
+    height = 1.7 + 0.42 * len(names)
     fig, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), height), sharey=True, squeeze=False)
     place = np.arange(len(names))[::-1]
     for ax, (which, title, shown) in zip(axes[0], panels, strict=True):
@@ -160,7 +160,7 @@ def amplitudes(results: Mapping[str, Decontamination], truth: Mapping[str, np.nd
         ax.axvline(0.0, color="0.5", lw=0.8)
         ax.set_xlabel(title)
     axes[0, 0].set_yticks(place, names)
-    axes[0, 0].legend(fontsize=8.5, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=5)
     return fig
 
 
