@@ -107,6 +107,22 @@ def find_likelihood(name: str) -> Likelihood:
     return LIKELIHOODS[name]
 
 
+def field_rms(sigma: float, gamma: float) -> float:
+    """Standard deviation of a field from its width and skewness.
+
+    Parameters
+    ----------
+    sigma, gamma : float
+        Scale and shape of a skew-normal distribution; a normal one has gamma = 0.
+
+    Returns
+    -------
+    float
+        rms of the overdensity [1].
+    """
+    return float(sigma * np.sqrt(1.0 - 2.0 * gamma**2 / (np.pi * (1.0 + gamma**2))))
+
+
 def pixel_density(fit, delta: np.ndarray, expected: np.ndarray | None = None) -> np.ndarray:
     """Probability density of the overdensity of an uncontaminated pixel.
 

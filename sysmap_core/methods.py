@@ -11,6 +11,7 @@ import numpy as np
 from .contamination import invert_contamination
 from .covariance import Calibrated, combined_covariance, linear_covariance
 from .errors import DataError, unknown_name
+from .likelihood import field_rms
 from .posterior import fit_model
 from .regression import elastic_net, least_squares
 from .sky import Field
@@ -34,7 +35,7 @@ class Decontamination:
     a, b : ndarray, shape (n_sys,)
         Amplitudes, per rms of the template; ``b`` is zero for additive methods.
     sigma : float
-        Width of the field.
+        rms of the field [1].
     cov_a, cov_b : ndarray, shape (n_sys, n_sys)
         Covariances on the clustered sky.
     cov_a_iid, cov_b_iid : ndarray, shape (n_sys, n_sys)
@@ -117,7 +118,7 @@ class Estimate:
     a, b : ndarray, shape (n_sys,)
         Amplitudes, per rms of the template.
     sigma : float
-        Width of the field.
+        rms of the field [1].
     diagnostics : dict
         Numbers that the method reports about itself.
     shot_aware : bool
@@ -151,7 +152,7 @@ def _mcmc_add(field, templates, seed, *, draws: int = 2048):
 def _mcmc_comb(field, templates, seed, *, likelihood: str = "shot-noise", draws: int = 2048):
     fit = fit_model(field.delta, templates, "combined", likelihood, expected=field.expected, draws=draws, seed=seed)
     diagnostics = {**fit.diagnostics, "status": fit.status, "lnl": fit.maximum.lnl, "gamma": fit.gamma}
-    return Estimate(fit.a, fit.b, fit.sigma, diagnostics, likelihood == "shot-noise")
+    return Estimate(fit.a, fit.b, field_rms(fit.sigma, fit.gamma), diagnostics, likelihood == "shot-noise")
 
 
 @dataclass(frozen=True)
@@ -257,7 +258,8 @@ def decontaminate(
     Notes
     -----
     The elastic net has the calibrated errors of the linear fit without a penalty, which
-    shrinks amplitudes and makes them scatter less: they are an upper bound.
+    shrinks amplitudes and makes them scatter less: they are an upper bound.  Errors of the
+    skew-normal likelihood are those of the Gaussian one with the same rms, an upper bound for ``b``.
     """
     row = find_method(method)
     if field.nside != templates.nside or not np.array_equal(field.pixels, templates.pixels):

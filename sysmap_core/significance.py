@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from .covariance import combined_covariance, ratio_null_weights
+from .likelihood import field_rms
 from .methods import Decontamination
 from .posterior import fit_model
 from .sky import Field
@@ -18,7 +19,26 @@ from .spectra import signal_spectrum
 from .templates import TemplateSet
 
 NULL_DRAWS = 100_000
+P_FLOOR = 1.0 / (1.0 + NULL_DRAWS)
+"""Smallest probability that the draws can give."""
+
 SIGNIFICANCE = 0.05
+
+
+def p_text(p: float) -> str:
+    """Text of a probability, never below what the draws can tell.
+
+    Parameters
+    ----------
+    p : float
+        Probability from :data:`NULL_DRAWS` draws.
+
+    Returns
+    -------
+    str
+        Two digits, or ``<`` and the floor.
+    """
+    return f"{p:.2g}" if p > P_FLOOR else f"<{P_FLOOR:.0e}"
 
 
 @dataclass(frozen=True)
@@ -82,14 +102,15 @@ def likelihood_ratio(
     null = fits["additive"].maximum
     ratio = max(2.0 * (fits["combined"].maximum.lnl - null.lnl), 0.0)
     shot_aware = likelihood == "shot-noise"
+    rms = field_rms(null.sigma, null.gamma)
     calibrated = combined_covariance(
-        field, templates, spectrum, null.a, np.zeros_like(null.a), null.sigma, shot_aware=shot_aware
+        field, templates, spectrum, null.a, np.zeros_like(null.a), rms, shot_aware=shot_aware
     )
     weights = ratio_null_weights(calibrated, templates.n_sys)
     draws = np.random.default_rng(seed).chisquare(1, (NULL_DRAWS, templates.n_sys)) @ weights
     p = (1 + np.sum(draws >= ratio)) / (1 + NULL_DRAWS)
     p_wilks = float(chi2.sf(ratio, templates.n_sys))
-    return RatioTest(ratio, float(p), 1.0 / (1 + NULL_DRAWS), p_wilks, float(weights.sum()))
+    return RatioTest(ratio, float(p), P_FLOOR, p_wilks, float(weights.sum()))
 
 
 def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -215,9 +236,8 @@ def _sentence(ratio, ratio_error, detected, multiplicative, correct, test: Ratio
     ]
     if test is not None:
         kind = "Both kinds are needed" if multiplicative else "The additive model is enough"
-        bound = "<" if test.p <= test.p_floor else "="
-        probability = f"p {bound} {test.p:.2g} on a clustered sky"
-        parts.append(f"{kind}: the test for multiplicative contamination has {probability}.")
+        probability = f"p {p_text(test.p)}" if test.p <= P_FLOOR else f"p = {p_text(test.p)}"
+        parts.append(f"{kind}: the test for multiplicative contamination has {probability} on a clustered sky.")
     if correct:
         use = "use WEIGHT_SYS on the galaxies together with WEIGHT_SYS on the randoms"
         parts.append(f"To correct, {use}.")

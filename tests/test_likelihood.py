@@ -7,7 +7,7 @@ from scipy import stats
 from skies import independent_counts
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.likelihood import LIKELIHOODS, PixelSums, find_likelihood, pixel_density
+from sysmap_core.likelihood import LIKELIHOODS, PixelSums, field_rms, find_likelihood, pixel_density
 
 A, B, SIGMA, GAMMA = np.array([0.03, -0.02]), np.array([0.05, 0.01]), 0.4, 1.3
 
@@ -83,6 +83,11 @@ def test_density_integrates_to_one_with_zero_mean(name):
     density = pixel_density(fit, grid, np.array([20.0, 40.0]))
     assert np.trapezoid(density, grid) == pytest.approx(1.0, abs=1e-6)
     assert np.trapezoid(grid * density, grid) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("gamma", [0.0, -1.0, 3.0])
+def test_rms_of_a_skewed_field(gamma):
+    assert field_rms(0.3, gamma) == pytest.approx(stats.skewnorm.std(gamma, scale=0.3))
 
 
 def test_unknown_likelihood():

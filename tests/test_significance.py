@@ -4,7 +4,7 @@ from scipy import stats
 from skies import ClusteredSky
 
 from sysmap_core.methods import decontaminate
-from sysmap_core.significance import family_wise_p, likelihood_ratio, verdict
+from sysmap_core.significance import family_wise_p, likelihood_ratio, p_text, verdict
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,11 @@ def test_family_wise_p_of_copies_is_that_of_one():
 
 def test_p_never_below_its_floor():
     assert family_wise_p(np.array([50.0]), np.eye(1))[0] == pytest.approx(1 / 100_001)
+
+
+def test_text_of_p():
+    assert p_text(0.0123) == "0.012"
+    assert p_text(1 / 100_001) == "<1e-05"
 
 
 def test_ratio_is_calibrated_on_clean_fields(sky):
