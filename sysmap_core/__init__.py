@@ -10,6 +10,16 @@ import pkgutil
 import lazy_loader
 
 _PUBLIC = {
+    "arrays": [
+        "get_mle_params",
+        "get_param_covariance_from_chain",
+        "get_param_variance_from_chain",
+        "make_log_likelihood",
+        "make_log_prob",
+        "rotate_templates",
+        "run_mcmc",
+        "transform_params_from_rotated",
+    ],
     "contamination": [
         "apply_contamination",
         "invert_contamination",
@@ -17,7 +27,7 @@ _PUBLIC = {
         "pack_params",
         "unpack_params",
     ],
-    "errors": ["DataError", "MissingDataError", "ParameterError", "SysmapError", "unknown_name"],
+    "errors": ["DataError", "MissingDataError", "ParameterError", "ShortChainWarning", "SysmapError", "unknown_name"],
     "likelihood": ["LIKELIHOODS"],
     "methods": ["METHODS", "Decontamination", "decontaminate", "run_methods"],
     "posterior": ["Posterior", "fit_model"],

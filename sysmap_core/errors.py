@@ -1,6 +1,6 @@
-"""Errors that a user can act on.
+"""Errors and warnings that a user can act on.
 
-Every message names the thing, what came and what to do.  All types derive from
+Every message names the thing, what came and what to do.  All errors derive from
 :class:`SysmapError`, and from the built-in type a caller would expect.
 """
 
@@ -24,6 +24,10 @@ class DataError(SysmapError, ValueError):
 
 class MissingDataError(SysmapError, FileNotFoundError):
     """A file or folder that was asked for is not there."""
+
+
+class ShortChainWarning(UserWarning):
+    """A Markov chain is too short against its autocorrelation time."""
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ParameterError:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
 from .errors import MissingDataError
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
@@ -109,3 +111,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def plain(value):
+    """Plain Python types for a JSON file, from dictionaries, arrays and NumPy scalars.
+
+    Parameters
+    ----------
+    value : object
+        What to convert.
+
+    Returns
+    -------
+    object
+        The same in lists, numbers and text; numbers that are not finite become None.
+    """
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

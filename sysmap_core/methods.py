@@ -11,6 +11,7 @@ import numpy as np
 from .contamination import invert_contamination
 from .covariance import Calibrated, combined_covariance, linear_covariance
 from .errors import DataError, unknown_name
+from .files import plain
 from .likelihood import field_rms
 from .posterior import fit_model
 from .regression import elastic_net, least_squares
@@ -85,28 +86,6 @@ class Decontamination:
         """Everything but the maps, in plain Python types, for a JSON file."""
         skipped = ("galaxy_weights", "random_weights", "cleaned", "spectrum")
         return plain({k: v for k, v in vars(self).items() if k not in skipped})
-
-
-def plain(value):
-    """Plain Python types for a JSON file, from dictionaries, arrays and NumPy scalars.
-
-    Parameters
-    ----------
-    value : object
-        What to convert.
-
-    Returns
-    -------
-    object
-        The same in lists, numbers and text; numbers that are not finite become None.
-    """
-    if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 @dataclass(frozen=True)

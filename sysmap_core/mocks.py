@@ -228,6 +228,56 @@ def simulate_catalogue(
     return Mock(scatter_galaxies(counts, n_field, rng_galaxies), to_nside(delta, nside))
 
 
+def independent_pixels(
+    templates: np.ndarray,
+    expected: np.ndarray,
+    sigma: float,
+    rng: np.random.Generator,
+    *,
+    a: float | np.ndarray = 0.0,
+    b: float | np.ndarray = 0.0,
+) -> np.ndarray:
+    """Observed overdensity of pixels without correlations: Poisson counts of a lognormal field.
+
+    Parameters
+    ----------
+    templates : ndarray, shape (n_sys, n_pix)
+        Standardised templates [1].
+    expected : ndarray, shape (n_pix,)
+        Expected galaxies per pixel without contamination [galaxies].
+    sigma : float
+        rms of the true overdensity in a pixel [1].
+    rng : numpy.random.Generator
+        Source of randomness.
+    a, b : float or ndarray, shape (n_sys,)
+        Additive and multiplicative amplitudes, per rms of the template.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        Counts over ``expected``, less one [1].
+
+    Raises
+    ------
+    DataError
+        When shapes differ, or ``expected`` is not positive.
+
+    Notes
+    -----
+    The combined model of Berlfein et al. (2024), Eq. 13, before the counts are sampled; densities
+    that it makes negative are zero.
+    """
+    n_sys, n_pix = templates.shape
+    if np.shape(expected) != (n_pix,) or not np.all(np.asarray(expected) > 0):
+        msg = f"expected has shape {np.shape(expected)} for {n_pix} pixels, or is not positive: give counts per pixel"
+        raise DataError(msg)
+    additive, multiplicative = (np.broadcast_to(x, n_sys) @ templates for x in (a, b))
+    width = np.log1p(sigma**2)
+    delta = np.exp(rng.normal(0.0, np.sqrt(width), n_pix) - width / 2.0) - 1.0
+    density = 1.0 + delta * (1.0 + multiplicative) + additive
+    return rng.poisson(expected * np.maximum(density, 0.0)) / expected - 1.0
+
+
 def _positions(pixels: np.ndarray, nside: int, rng: np.random.Generator) -> Catalogue:
     ra, dec = np.empty(pixels.size), np.empty(pixels.size)
     # in blocks, as tens of millions of randoms would need several times their own memory

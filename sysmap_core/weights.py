@@ -16,8 +16,8 @@ import numpy as np
 from astropy.io import fits
 
 from .catalogues import Catalogue, catalogue_checksum
-from .files import replacing
-from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination, plain
+from .files import plain, replacing
+from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination
 from .sky import Field
 from .templates import TemplateSet
 

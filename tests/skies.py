@@ -5,7 +5,8 @@ from __future__ import annotations
 import healpy as hp
 import numpy as np
 
-from sysmap_core.mocks import gaussian_spectrum
+from sysmap_core import calibration
+from sysmap_core.mocks import gaussian_spectrum, independent_pixels
 from sysmap_core.sky import Field, footprint, overdensity
 from sysmap_core.spectra import pixel_window
 from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
@@ -13,9 +14,7 @@ from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
 
 def orthonormal_templates(n_sys: int, n_pix: int, seed: int = 0) -> np.ndarray:
     """Uncorrelated templates with zero mean and unit rms, shape (n_sys, n_pix)."""
-    rng = np.random.default_rng(seed)
-    columns = np.column_stack([np.ones(n_pix), rng.standard_normal((n_pix, n_sys))])
-    return np.linalg.qr(columns)[0].T[1:] * np.sqrt(n_pix)
+    return calibration.orthonormal_templates(n_sys, n_pix, np.random.default_rng(seed))
 
 
 def independent_counts(nbar, a, b, n_pix=40_000, n_sys=3, sigma=0.3, seed=0):
@@ -24,12 +23,10 @@ def independent_counts(nbar, a, b, n_pix=40_000, n_sys=3, sigma=0.3, seed=0):
     Returns delta, templates and expected counts; a and b belong to the first template.
     """
     templates = orthonormal_templates(n_sys, n_pix, seed + 1000)
-    rng = np.random.default_rng(seed)
-    width = np.log1p(sigma**2)
-    delta = np.exp(rng.normal(0, np.sqrt(width), n_pix) - width / 2) - 1
-    density = 1 + delta * (1 + b * templates[0]) + a * templates[0]
-    counts = rng.poisson(nbar * np.maximum(density, 0))
-    return counts / nbar - 1, templates, np.full(n_pix, float(nbar))
+    expected = np.full(n_pix, float(nbar))
+    first = np.eye(1, n_sys)[0]
+    delta = independent_pixels(templates, expected, sigma, np.random.default_rng(seed), a=a * first, b=b * first)
+    return delta, templates, expected
 
 
 def red_spectrum(nside: int, rms: float) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 
 from sysmap_core.errors import MissingDataError
-from sysmap_core.files import checksum, folder, replacing
+from sysmap_core.files import checksum, folder, plain, replacing
 
 
 def test_checksum_is_the_sha256_of_the_bytes(tmp_path):
@@ -47,3 +48,7 @@ def test_replacing_keeps_the_old_file_when_writing_fails(tmp_path):
         write()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["map.txt"]
+
+
+def test_plain_has_no_numpy_and_no_nan():
+    assert plain({"x": np.array([1.0, np.nan]), "y": (np.float64(2), -np.inf)}) == {"x": [1.0, None], "y": [2.0, None]}

@@ -7,7 +7,8 @@ from scipy import stats
 from skies import independent_counts
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.likelihood import LIKELIHOODS, PixelSums, field_rms, find_likelihood, pixel_density
+from sysmap_core.likelihood import LIKELIHOODS, field_rms, find_likelihood, pixel_density
+from sysmap_core.pixels import PixelSums
 
 A, B, SIGMA, GAMMA = np.array([0.03, -0.02]), np.array([0.05, 0.01]), 0.4, 1.3
 

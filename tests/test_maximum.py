@@ -3,8 +3,8 @@ import pytest
 from skies import independent_counts, orthonormal_templates
 
 from sysmap_core.errors import DataError
-from sysmap_core.likelihood import PixelSums
 from sysmap_core.maximum import find_mode, whiten
+from sysmap_core.pixels import PixelSums
 
 
 def test_whitened_templates():

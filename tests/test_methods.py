@@ -5,7 +5,7 @@ import pytest
 from skies import ClusteredSky
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.methods import METHODS, decontaminate, find_method, plain, run_methods
+from sysmap_core.methods import METHODS, decontaminate, find_method, run_methods
 from sysmap_core.templates import standardise, synthetic_maps
 
 
@@ -95,10 +95,6 @@ def test_run_methods_shares_the_spectrum(sky):
 def test_columns_and_colours_are_distinct():
     assert len({row.column for row in METHODS.values()}) == len(METHODS)
     assert len({row.colour for row in METHODS.values()}) == len(METHODS)
-
-
-def test_plain_has_no_numpy_and_no_nan():
-    assert plain({"x": np.array([1.0, np.nan]), "y": (np.float64(2), -np.inf)}) == {"x": [1.0, None], "y": [2.0, None]}
 
 
 def test_unknown_method():
