@@ -6,6 +6,7 @@ nearly a unit normal distribution, and start from draws of it.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import emcee
@@ -45,6 +46,16 @@ class Chain:
     status: str
 
 
+def _numpyro():
+    """Numpyro, without the advice of its progress bar on notebook widgets; it is slow to import."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        import numpyro
+        import numpyro.diagnostics
+        import numpyro.infer
+    return numpyro
+
+
 def run_nuts(sums: PixelSums, mode: Mode, n_draws: int, seed: int) -> Chain:
     """Sample with the No-U-Turn sampler.
 
@@ -68,8 +79,7 @@ def run_nuts(sums: PixelSums, mode: Mode, n_draws: int, seed: int) -> Chain:
     ----------
     Hoffman & Gelman (2014, JMLR 15, 1593), as implemented in numpyro.
     """
-    from numpyro.infer import MCMC, NUTS
-
+    infer = _numpyro().infer
     root = np.linalg.cholesky(np.linalg.inv(mode.information))
     log_density = sums.log_posterior()
 
@@ -77,8 +87,8 @@ def run_nuts(sums: PixelSums, mode: Mode, n_draws: int, seed: int) -> Chain:
         return -log_density(mode.x + root @ z)
 
     start = np.linalg.solve(root, (laplace_draws(sums, mode, NUTS_CHAINS, seed) - mode.x).T).T
-    sampler = MCMC(
-        NUTS(potential_fn=potential),
+    sampler = infer.MCMC(
+        infer.NUTS(potential_fn=potential),
         num_warmup=NUTS_WARMUP,
         num_samples=-(-n_draws // NUTS_CHAINS),
         num_chains=NUTS_CHAINS,
@@ -198,13 +208,13 @@ def mixing(draws: np.ndarray) -> dict[str, float]:
     ----------
     Vehtari, Gelman, Simpson, Carpenter & Bürkner (2021, Bayesian Analysis 16, 667).
     """
-    from numpyro.diagnostics import effective_sample_size, split_gelman_rubin
-
+    diagnostics = _numpyro().diagnostics
+    effective = diagnostics.effective_sample_size
     ranks = np.apply_along_axis(rankdata, 0, draws.reshape(-1, draws.shape[-1])).reshape(draws.shape)
     normal = norm.ppf((ranks - 0.375) / (draws[..., 0].size + 0.25))
     tails = [draws <= np.quantile(draws, q, axis=(0, 1)) for q in (0.05, 0.95)]
     return {
-        "r_hat": float(np.max(split_gelman_rubin(normal))),
-        "ess_bulk": float(np.min(effective_sample_size(normal))),
-        "ess_tail": float(min(np.min(effective_sample_size(t.astype(float))) for t in tails)),
+        "r_hat": float(np.max(diagnostics.split_gelman_rubin(normal))),
+        "ess_bulk": float(np.min(effective(normal))),
+        "ess_tail": float(min(np.min(effective(t.astype(float))) for t in tails)),
     }

@@ -78,3 +78,11 @@ def test_figures_and_uncompared_outputs_are_not_stored():
     assert plot.outputs[0].metadata == {}
     assert plot.metadata == {"tags": []}
     assert time.outputs == []
+
+
+@pytest.mark.parametrize("name", list(reference.cases()))
+def test_reference_holds_no_warning(name):
+    """What a library prints to stderr depends on where it is installed."""
+    stored = nbformat.read(reference.FOLDER / f"{name}.ipynb", as_version=4)
+    outputs = [output for cell in stored.cells for output in cell.get("outputs", [])]
+    assert not [output.text for output in outputs if output.get("name") == "stderr"]
