@@ -8,6 +8,7 @@ from sysmap_core.errors import DataError
 from sysmap_core.posterior import fit_model
 from sysmap_core.regression import least_squares
 from sysmap_core.sky import Field
+from sysmap_core.spectra import correlation_from_spectrum, spectrum_from_correlation, variance
 
 N_MOCKS = 400
 
@@ -83,6 +84,58 @@ def test_dense_sum_over_pairs(sky):
     inverse = np.linalg.inv(values @ values.T)
     dense = inverse @ values @ matrix @ values.T @ inverse
     np.testing.assert_allclose(linear_covariance(field, sky.templates, sky.spectrum).cov, dense, rtol=1e-7, atol=1e-12)
+
+
+def one_pixel_moments(sigma2, q, density, nbar):
+    """Second to fourth moment of e, by quadrature over the field and the moments of Poisson counts given it."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    width = np.sqrt(np.log1p(sigma2))
+    delta = np.expm1(width * nodes - width**2 / 2)[:, None]
+    signal, mean = q * delta, nbar * (density + q * delta)
+    noise2, noise3, noise4 = mean / nbar**2, mean / nbar**3, (mean + 3 * mean**2) / nbar**4
+    given = (
+        signal**2 + noise2,
+        signal**3 + 3 * signal * noise2 + noise3,
+        signal**4 + 6 * signal**2 * noise2 + 4 * signal * noise3 + noise4,
+    )
+    return [weights @ moment / weights.sum() for moment in given]
+
+
+def test_dense_sum_with_contamination_and_uneven_coverage():
+    """Every term of the score covariance, written out over pairs of pixels."""
+    sky = ClusteredSky(nside=8, rms=0.4, nbar=30.0)
+    t, field = sky.templates.values, sky.field(0)
+    nbar = 30.0 * np.exp(0.4 * t[1])
+    field = Field(field.delta, nbar, field.pixels, 8)
+    a, b, sigma = np.array([0.1, -0.05, 0.02]), np.array([-0.1, 0.08, 0.05]), 0.37
+    density, q, sigma2, lmax = 1 + a @ t, 1 + b @ t, variance(sky.spectrum), 23
+
+    def kernel(function):
+        cl = spectrum_from_correlation(function(correlation_from_spectrum(sky.spectrum)), lmax)
+        vectors = np.array(hp.pix2vec(8, sky.pixels))
+        factors = (2 * np.arange(lmax + 1) + 1) / (4 * np.pi) * cl
+        return np.polynomial.legendre.legval(np.clip(vectors.T @ vectors, -1, 1), factors)
+
+    s = 1 + sigma2
+    xi = kernel(lambda x: x)
+    c12 = kernel(lambda x: s * (1 + x) ** 2 - 2 * (1 + x) + 2 - s)
+    c22 = kernel(lambda x: s**2 * (1 + x) ** 4 - 4 * s * (1 + x) ** 2 + 2 * s + 4 * (1 + x) - 3 - (s - 1) ** 2)
+    nu = 1 / (nbar * q)
+    k11 = np.outer(q, q) * xi
+    k12 = np.outer(q, q**2) * (c12 + nu * xi)
+    k22 = np.outer(q**2, q**2) * (c22 + (nu[:, None] + nu) * c12 + np.outer(nu, nu) * xi)
+    second, third, fourth = one_pixel_moments(sigma2, q, density, nbar)
+    for matrix, diagonal in ((k11, second), (k12, third), (k22, fourth - second**2)):
+        np.fill_diagonal(matrix, diagonal)
+    v = (sigma * q) ** 2 + density / nbar
+    mean = np.vstack([t, 0 * t, 0 * q])
+    slope = np.vstack([t / nbar, 2 * sigma**2 * q * t, 2 * sigma * q**2])
+    u, w = mean / v, slope / (2 * v**2)
+    scores = u @ k11 @ u.T + u @ k12 @ w.T + w @ k12.T @ u.T + w @ k22 @ w.T
+    inverse = np.linalg.inv((mean / v) @ mean.T + (slope / (2 * v**2)) @ slope.T)
+    calibrated = combined_covariance(field, sky.templates, sky.spectrum, a, b, sigma)
+    dense = inverse @ scores @ inverse
+    np.testing.assert_allclose(calibrated.cov, dense, rtol=1e-6, atol=1e-7 * np.abs(dense).max())
 
 
 def test_without_clustering_the_errors_are_those_of_poisson_counts(sky):

@@ -79,3 +79,15 @@ def test_contamination_is_unbiased(sky):
     error = np.std(found) / np.sqrt(len(found))
     # clipped at zero, the mean is biased upwards by a small part of its scatter
     assert np.mean(found) == pytest.approx(0.01, abs=4 * error)
+
+
+def test_error_of_the_ratio_is_its_scatter(sky):
+    found = [
+        verdict(
+            decontaminate(sky.field(s, a=[0.2, 0, 0.1]), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates
+        )
+        for s in range(100)
+    ]
+    scatter = np.std([v.ratio for v in found])
+    # the scatter of 100 skewed fields is known to some 10 %
+    assert np.mean([v.ratio_error for v in found]) == pytest.approx(scatter, rel=0.35)

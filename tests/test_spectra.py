@@ -87,6 +87,17 @@ def test_signal_spectrum_comes_back(contaminated):
         assert ratios.mean() == pytest.approx(1.0, abs=0.05 + 3 * ratios.std() / np.sqrt(len(ratios)))
 
 
+def test_power_taken_by_the_templates_is_given_back():
+    """Many smooth templates remove most of the largest scales from the residual."""
+    sky = ClusteredSky(nside=16, rms=0.3, nbar=60.0, families=["power_neg2"] * 14)
+    found = np.array([signal_spectrum(sky.field(seed), sky.templates) for seed in range(48)])
+    low = slice(2, 6)
+    ratios = found[:, low].mean(1) / sky.spectrum[low].mean()
+    error = ratios.std() / np.sqrt(len(ratios))
+    assert error < 0.08
+    assert ratios.mean() == pytest.approx(1.0, abs=0.05 + 3 * error)
+
+
 def test_shot_noise_is_not_signal():
     """A field without clustering has a spectrum far below its noise."""
     sky = ClusteredSky(nside=16, rms=0.3)

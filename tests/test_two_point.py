@@ -111,6 +111,16 @@ def test_unit_weights_change_nothing():
     np.testing.assert_allclose(two.w, one.w, atol=1e-12)
 
 
+def test_scale_of_the_weights_does_not_matter():
+    galaxies, randoms, edges = points(2_000, 0), points(8_000, 1), np.geomspace(20, 200, 5)
+    rng = np.random.default_rng(2)
+    of_galaxies, of_randoms = rng.uniform(0.9, 1.1, 2_000), rng.uniform(0.5, 1.5, 8_000)
+    common = {"edges_arcmin": edges, "galaxy_weights": of_galaxies}
+    one = angular_correlation(galaxies, randoms, random_weights=of_randoms, **common)
+    two = angular_correlation(galaxies, randoms, random_weights=3 * of_randoms, **common)
+    np.testing.assert_allclose(two.w, one.w, atol=1e-8)  # trees differ in the last digits
+
+
 def test_jackknife_error_is_the_scatter(sky):
     """White noise on pixels: the jackknife error is that of independent pairs."""
     rng = np.random.default_rng(0)
