@@ -1,7 +1,7 @@
 """Markov chains of a posterior: where importance draws are not reliable, and as a cross-check.
 
-Both samplers work in the coordinates of the Laplace approximation, in which the posterior is
-nearly a unit normal distribution, and start from draws of it.
+Both samplers start from draws of a normal approximation of the posterior, and the gradient sampler
+works in coordinates in which that is a unit normal distribution.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run_nuts(sums: PixelSums, mode: Mode, n_draws: int, seed: int) -> Chain:
     sums : PixelSums
         Likelihood.
     mode : Mode
-        Its maximum.
+        Normal approximation: its maximum, or the mean and inverse covariance of the posterior.
     n_draws : int
         Draws of all chains together.
     seed : int
@@ -116,7 +116,7 @@ def run_emcee(sums: PixelSums, mode: Mode, seed: int, *, walkers: int | None = N
     sums : PixelSums
         Likelihood.
     mode : Mode
-        Its maximum; walkers start on the Laplace approximation there, not in a small ball.
+        Normal approximation, as in :func:`run_nuts`; walkers start on it, not in a small ball.
     seed : int
         Fixes all draws.
     walkers : int, optional
@@ -162,7 +162,7 @@ def run_emcee(sums: PixelSums, mode: Mode, seed: int, *, walkers: int | None = N
 
 
 def laplace_draws(sums: PixelSums, mode: Mode, number: int, seed: int) -> np.ndarray:
-    """Starting points of chains: draws of the Laplace approximation, inside the allowed region.
+    """Starting points of chains: draws of the normal approximation, inside the allowed region.
 
     Parameters
     ----------

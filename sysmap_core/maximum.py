@@ -128,12 +128,32 @@ def find_mode(sums: PixelSums, x: np.ndarray) -> Mode:
     return max((_maximise(sums, start) for start in starts), key=lambda mode: mode.lnl)
 
 
-def _maximise(sums: PixelSums, x: np.ndarray, max_steps: int = MAX_STEPS) -> Mode:
-    """Newton steps that never leave the region above the efficiency floor."""
+def find_mode_at(sums: PixelSums, x: np.ndarray) -> Mode:
+    """Maximise a skewed likelihood at a given skewness.
+
+    Parameters
+    ----------
+    sums : PixelSums
+        Likelihood with a free ``gamma``.
+    x : ndarray, shape (n_params,)
+        Start; its last entry, ``gamma``, stays.
+
+    Returns
+    -------
+    Mode
+        Conditional maximum, with the information of the other parameters.
+    """
+    return _maximise(sums, x, n_move=len(x) - 1)
+
+
+def _maximise(sums: PixelSums, x: np.ndarray, max_steps: int = MAX_STEPS, n_move: int | None = None) -> Mode:
+    """Newton steps of the first parameters that never leave the region above the efficiency floor."""
+    move = slice(n_move)
     lengths = 0.5 ** np.arange(16)
     steps = 0
     while True:
         lnl, gradient, hessian = sums.derivatives(x)
+        gradient, hessian = gradient[move], hessian[move, move]
         eigenvalues, vectors = np.linalg.eigh(-hessian)
         # away from the maximum the curvature may have the wrong sign: its size is still a scale
         curvature = np.maximum(np.abs(eigenvalues), 1e-8 * np.abs(eigenvalues).max())
@@ -141,11 +161,13 @@ def _maximise(sums: PixelSums, x: np.ndarray, max_steps: int = MAX_STEPS) -> Mod
         decrement = 0.5 * gradient @ direction
         if decrement < 1e-10 or steps == max_steps:
             break
-        trial, _ = sums.values(x + lengths[:, None] * direction)
+        step = np.zeros(len(x))
+        step[move] = direction
+        trial, _ = sums.values(x + lengths[:, None] * step)
         better = trial >= lnl + 1e-4 * lengths * 2.0 * decrement
         if not better.any():
             break
-        x = x + lengths[np.argmax(better)] * direction
+        x = x + lengths[np.argmax(better)] * step
         steps += 1
     information = (vectors * curvature) @ vectors.T
     return Mode(x, lnl, information, decrement, float(sums.values(x)[1][0]), steps)

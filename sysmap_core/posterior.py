@@ -1,20 +1,18 @@
 """Posterior of contamination amplitudes, exact and mostly without a Markov chain.
 
-The additive model with a Gaussian likelihood has a closed form.  Everything else: guarded
-Newton steps to the maximum in a whitened basis, the Laplace approximation there, and draws
-from it re-weighted to the posterior; a gradient sampler where these weights are not reliable,
-and an ensemble sampler as a cross-check.  Priors are flat in the amplitudes, in ``gamma`` and
-in ``sigma > 0``.
-
-The errors here are those of independent pixels.  Galaxies cluster, so on a sky they are too
-small: see :mod:`sysmap_core.covariance`.
+The additive model with a Gaussian likelihood has a closed form.  Everything else: guarded Newton
+steps to the maximum in a whitened basis, a normal approximation there (along the skewness, where
+there is one), and draws from it re-weighted to the posterior; a gradient sampler where these
+weights are not reliable, and an ensemble sampler as a cross-check.  Priors are flat in the
+amplitudes, in ``gamma`` and in ``sigma > 0``.  Errors are those of independent pixels.  Galaxies
+cluster, so on a sky they are too small: see :mod:`sysmap_core.covariance`.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.special import gammaln
@@ -136,7 +134,7 @@ class Posterior:
         uniform = np.ptp(self.weights) == 0
         draws = {k: (v if uniform else v[pick])[None] for k, v in self.draws.items()}
         kind = {"model": self.model, "likelihood": self.likelihood, "sampler": self.sampler}
-        dims = {"a": ["template"], "b": ["template"]}
+        dims = {key: ["template"] for key in "ab"}
         return arviz.from_dict(draws, coords={"template": list(self.names)}, dims=dims, posterior_attrs=kind)
 
     def to_dict(self) -> dict:
@@ -297,21 +295,19 @@ def _sampled(
     sums: PixelSums, mode: Mode, coordinates: _Coordinates, sampler: str, n_draws: int, seed: int
 ) -> tuple[str, dict]:
     """Draws of one of the samplers; ``auto`` falls back on a chain when the weights are unreliable."""
-    common = {
-        "min_efficiency": mode.efficiency,
-        "newton_steps": mode.steps,
-        "newton_decrement": mode.decrement,
-    }
-    if sampler in ("auto", "importance"):
-        found = importance_draws(sums, mode, n_draws, np.random.default_rng(seed))
-        if sampler == "importance" or found.k_hat <= MAX_K_HAT:
-            reliable = found.k_hat <= MAX_K_HAT
-            status = "converged" if reliable else f"importance weights are unreliable (k-hat {found.k_hat:.2f})"
-            diagnostics = common | {"k_hat": found.k_hat, "importance_ess": found.effective}
-            result = coordinates.result(mode, found.mean, found.cov, found.draws, found.weights)
-            return "importance", result | _state(mode, diagnostics, status)
+    common = {"min_efficiency": mode.efficiency, "newton_steps": mode.steps, "newton_decrement": mode.decrement}
+    found = importance_draws(sums, mode, n_draws, np.random.default_rng(seed))
+    reliable = found.k_hat <= MAX_K_HAT
+    if sampler == "importance" or (sampler == "auto" and reliable):
+        status = "converged" if reliable else f"importance weights are unreliable (k-hat {found.k_hat:.2f})"
+        diagnostics = common | {"k_hat": found.k_hat, "importance_ess": found.effective}
+        result = coordinates.result(mode, found.mean, found.cov, found.draws, found.weights)
+        return "importance", result | _state(mode, diagnostics, status)
+    if sampler == "auto":
         common["k_hat"] = found.k_hat
-    chain: Chain = run_emcee(sums, mode, seed) if sampler == "emcee" else run_nuts(sums, mode, n_draws, seed)
+    # chains start on the posterior, which the curvature at the maximum does not tell near gamma = 0
+    start = replace(mode, x=found.mean, information=np.linalg.inv(found.cov)) if reliable else mode
+    chain: Chain = run_emcee(sums, start, seed) if sampler == "emcee" else run_nuts(sums, start, n_draws, seed)
     flat = chain.draws.reshape(-1, sums.n_params)
     weights = np.full(len(flat), 1.0 / len(flat))
     result = coordinates.result(mode, flat.mean(0), np.cov(flat.T), flat, weights)

@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
-from skies import independent_counts
+from scipy.stats import skewnorm
+from skies import independent_counts, orthonormal_templates
 
 from sysmap_core.chains import mixing
 from sysmap_core.posterior import fit_model
-
-LIKELIHOODS = ["gaussian", "shot-noise", "skew-normal"]
 
 
 def moments(fit):
@@ -14,12 +13,19 @@ def moments(fit):
     return mean[width > 0], width[width > 0]
 
 
-def assert_same_posterior(likelihood, sampler, n_sys, n_pix=3_000):
+def skewed_field(gamma, n_pix, n_sys):
+    """Skew-normal field of scale 0.3 without shot noise, contaminated by the first template."""
+    templates = orthonormal_templates(n_sys, n_pix)
+    unit = skewnorm.rvs(gamma, size=n_pix, random_state=1) - skewnorm.mean(gamma)
+    return 0.3 * unit * (1.0 + 0.1 * templates[0]) + 0.05 * templates[0], templates, None
+
+
+def assert_same_posterior(sky, likelihood, sampler):
     """Means within 0.1 of their widths, widths within 5 %."""
-    sky = independent_counts(15, 0.05, 0.1, n_pix=n_pix, n_sys=n_sys)
     common = {"likelihood": likelihood, "expected": sky[2], "seed": 1}
     exact = fit_model(*sky[:2], sampler="importance", draws=16_384, **common)
     chain = fit_model(*sky[:2], sampler=sampler, draws=12_000, **common)
+    assert exact.converged, exact.status
     assert chain.converged, chain.status
     assert chain.sampler == sampler
     (mean, width), (chain_mean, chain_width) = moments(exact), moments(chain)
@@ -32,15 +38,38 @@ def assert_same_posterior(likelihood, sampler, n_sys, n_pix=3_000):
     [("gaussian", "emcee"), ("shot-noise", "emcee"), ("shot-noise", "nuts")],
 )
 def test_chains_equal_importance(likelihood, sampler):
-    assert_same_posterior(likelihood, sampler, 2, n_pix=1_500)
+    assert_same_posterior(independent_counts(15, 0.05, 0.1, n_pix=1_500, n_sys=2), likelihood, sampler)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_sys", [2, 5, 11])
-@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+@pytest.mark.parametrize("likelihood", ["gaussian", "shot-noise"])
 @pytest.mark.parametrize("sampler", ["emcee", "nuts"])
 def test_chains_equal_importance_for_many_templates(likelihood, sampler, n_sys):
-    assert_same_posterior(likelihood, sampler, n_sys)
+    assert_same_posterior(independent_counts(15, 0.05, 0.1, n_pix=3_000, n_sys=n_sys), likelihood, sampler)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_sys", [2, 5, 11])
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.5])
+@pytest.mark.parametrize("sampler", ["emcee", "nuts"])
+def test_chains_equal_importance_for_skewed_fields(gamma, sampler, n_sys):
+    assert_same_posterior(skewed_field(gamma, 3_000, n_sys), "skew-normal", sampler)
+
+
+def test_both_signs_of_the_skewness_are_in_the_posterior():
+    """A Gaussian field: the likelihood has a maximum on either side of gamma = 0."""
+    rng = np.random.default_rng(1)
+    delta, none = rng.normal(0, 0.3, 1_000), np.zeros((0, 1_000))
+    common = {"model": "additive", "likelihood": "skew-normal", "seed": 1}
+    exact = fit_model(delta, none, sampler="importance", draws=8_192, **common)
+    assert exact.converged
+    assert exact.diagnostics["importance_ess"] > 7_000
+    below = exact.weights @ (exact.draws["gamma"] < 0)
+    assert 0.05 < below < 0.95
+    chain = fit_model(delta, none, sampler="emcee", **common)
+    assert np.mean(chain.draws["gamma"] < 0) == pytest.approx(below, abs=0.06)
+    assert exact.gamma == pytest.approx(chain.gamma, abs=0.1 * np.sqrt(chain.cov[-1, -1]))
 
 
 def test_diagnostics_of_the_samplers():
