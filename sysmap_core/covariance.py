@@ -44,7 +44,7 @@ class Calibrated:
     fisher: np.ndarray
 
 
-def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray, a=None) -> Calibrated:
+def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a=None) -> Calibrated:
     r"""Covariance of the amplitudes of a linear fit.
 
     Parameters
@@ -53,8 +53,9 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
         Overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,)
-        Spectrum of the pixel averages, without shot noise [sr].
+    spectrum : ndarray, shape (3 nside,), or None
+        Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels of
+        unit variance.
     a : ndarray, shape (n_sys,), optional
         Fitted amplitudes; they set the expected density in the shot noise.
 
@@ -70,6 +71,8 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
     values = templates.values
     density = _density(values, a)
     fisher = values @ values.T
+    if spectrum is None:
+        return Calibrated(np.linalg.inv(fisher), fisher)
     moments = _PixelMoments(variance(spectrum), 1.0 / field.expected, density, np.ones(field.n_pix))
     scores = _score_covariance(values, np.zeros_like(values), moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
@@ -77,7 +80,7 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
 
 
 def combined_covariance(
-    field: Field, templates: TemplateSet, spectrum: np.ndarray, a, b, sigma: float, *, shot_aware: bool = True
+    field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a, b, sigma: float, *, shot_aware: bool = True
 ) -> Calibrated:
     r"""Covariance of both amplitudes and the width, on a lognormal field.
 
@@ -87,8 +90,8 @@ def combined_covariance(
         Overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,)
-        Spectrum of the pixel averages, without shot noise [sr].
+    spectrum : ndarray, shape (3 nside,), or None
+        Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels.
     a, b : ndarray, shape (n_sys,)
         Fitted amplitudes.
     sigma : float
@@ -121,14 +124,16 @@ def combined_covariance(
     linear = mean_slope / model_variance
     square = variance_slope / (2.0 * model_variance**2)
     fisher = linear @ mean_slope.T + square @ variance_slope.T
+    if spectrum is None:
+        return Calibrated(np.linalg.inv(fisher), fisher)
     moments = _PixelMoments(variance(spectrum), shot, density, efficiency)
     scores = _score_covariance(linear, square, moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
 
 
-def ratio_null_weights(calibrated: Calibrated, n_sys: int) -> np.ndarray:
-    r"""Null distribution of the likelihood ratio of b = 0 on a clustered sky.
+def ratio_null_weights(calibrated: Calibrated, n_sys: int, null: str = "additive") -> np.ndarray:
+    r"""Null distribution of the likelihood ratio of a simpler model on a clustered sky.
 
     Parameters
     ----------
@@ -136,16 +141,26 @@ def ratio_null_weights(calibrated: Calibrated, n_sys: int) -> np.ndarray:
         Covariances of ``(a, b, sigma)``.
     n_sys : int
         Number of templates.
+    null : {"additive", "multiplicative"}
+        Simpler model: b = 0, or b = a.
 
     Returns
     -------
     ndarray, shape (n_sys,)
         Weights w: the ratio is distributed as :math:`\sum_k w_k \chi^2_1` (Wilks: all one).
+
+    Notes
+    -----
+    The null is :math:`K \theta = 0`; w are the eigenvalues of
+    :math:`K\,{\rm Cov}\,K^T (K F^{-1} K^T)^{-1}`.
     """
-    of_b = slice(n_sys, 2 * n_sys)
-    information = np.linalg.inv(np.linalg.inv(calibrated.fisher)[of_b, of_b])
+    constraint = np.zeros((n_sys, len(calibrated.cov)))
+    constraint[:, n_sys : 2 * n_sys] = np.eye(n_sys)
+    if null == "multiplicative":
+        constraint[:, :n_sys] = -np.eye(n_sys)
+    information = np.linalg.inv(constraint @ np.linalg.inv(calibrated.fisher) @ constraint.T)
     root = np.linalg.cholesky(information)
-    return np.linalg.eigvalsh(root.T @ calibrated.cov[of_b, of_b] @ root)
+    return np.linalg.eigvalsh(root.T @ constraint @ calibrated.cov @ constraint.T @ root)
 
 
 def spatial_patches(pixels: np.ndarray, nside: int, n_patches: int) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 from .catalogues import Catalogue
 from .errors import DataError, ParameterError
 from .regrid import to_nside
+from .sky import Field
 from .spectra import pixel_window
 
 _BLOCK = 1_000_000
@@ -276,6 +277,51 @@ def independent_pixels(
     delta = np.exp(rng.normal(0.0, np.sqrt(width), n_pix) - width / 2.0) - 1.0
     density = 1.0 + delta * (1.0 + multiplicative) + additive
     return rng.poisson(expected * np.maximum(density, 0.0)) / expected - 1.0
+
+
+def clustered_counts(
+    sky: Field,
+    gaussian: np.ndarray,
+    rng: np.random.Generator,
+    additive: np.ndarray | float = 0.0,
+    multiplicative: np.ndarray | float = 0.0,
+) -> Field:
+    r"""Draw a realisation of a sample per pixel: Poisson counts of a lognormal field on its footprint.
+
+    Parameters
+    ----------
+    sky : Field
+        Sample whose footprint and expected counts the realisation has.
+    gaussian : ndarray, shape (lmax + 1,)
+        Spectrum of the Gaussian field behind the pixel averages, of :func:`gaussian_spectrum` [sr].
+    rng : numpy.random.Generator
+        Source of randomness.
+    additive, multiplicative : ndarray, shape (n_pix,), optional
+        Contamination A_p and B_p [1].
+
+    Returns
+    -------
+    Field
+        Overdensity of the counts, with the expected counts that they have themselves.
+
+    Raises
+    ------
+    DataError
+        When there is not a single galaxy.
+
+    Notes
+    -----
+    The combined model of Berlfein et al. (2024), Eq. 13, before the counts are sampled; densities
+    that it makes negative are zero.
+    """
+    delta = next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], sky.nside, rng=rng))[sky.pixels]
+    density = np.maximum(1.0 + (1.0 + multiplicative) * delta + additive, 0.0)
+    counts = rng.poisson(sky.expected * density)
+    if not counts.any():
+        msg = f"a realisation of {sky.n_galaxies:.3g} expected galaxies has none: give more expected counts"
+        raise DataError(msg)
+    expected = sky.expected * (counts.sum() / sky.expected.sum())
+    return Field(counts / expected - 1.0, expected, sky.pixels, sky.nside)
 
 
 def _positions(pixels: np.ndarray, nside: int, rng: np.random.Generator) -> Catalogue:

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from .methods import METHODS, Decontamination
+from .decontamination import Decontamination
+from .methods import METHODS
 from .sky import Field
 from .two_point import Correlation
 

@@ -5,14 +5,18 @@ Every probability here is calibrated: it uses covariances on the clustered sky.
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.stats import chi2
 
 from .covariance import combined_covariance, ratio_null_weights
+from .decontamination import Decontamination
+from .errors import unknown_name
 from .likelihood import field_rms
-from .methods import Decontamination
+from .mocks import clustered_counts, gaussian_spectrum
 from .posterior import fit_model
 from .sky import Field
 from .spectra import signal_spectrum
@@ -41,22 +45,28 @@ def p_text(p: float) -> str:
     return f"{p:.2g}" if p > P_FLOOR else f"<{P_FLOOR:.0e}"
 
 
+NULLS = ("additive", "multiplicative")
+"""Models inside the combined one."""
+
+
 @dataclass(frozen=True)
 class RatioTest:
-    r"""Likelihood ratio of the additive model in the combined one.
+    r"""Likelihood ratio of a simpler model in the combined one.
 
     Parameters
     ----------
     ratio : float
-        lambda = 2 [ln L(combined) - ln L(additive)], both at their maxima.
+        lambda = 2 [ln L(combined) - ln L(null)], both at their maxima.
     p : float
-        Probability of a larger ratio on a clustered sky without multiplicative contamination.
+        Probability of a larger ratio on a clustered sky on which the null is true.
     p_floor : float
         Smallest p that the draws of the null can give.
     p_wilks : float
         The same for independent Gaussian pixels, which galaxies are not.
     null_mean : float
         Mean of the ratio under the null; Wilks: the number of templates.
+    null : {"additive", "multiplicative"}
+        Simpler model.
     """
 
     ratio: float
@@ -64,12 +74,19 @@ class RatioTest:
     p_floor: float
     p_wilks: float
     null_mean: float
+    null: str = "additive"
 
 
 def likelihood_ratio(
-    field: Field, templates: TemplateSet, *, likelihood: str = "shot-noise", spectrum=None, seed: int = 0
+    field: Field,
+    templates: TemplateSet,
+    *,
+    null: str = "additive",
+    likelihood: str = "shot-noise",
+    spectrum=None,
+    seed: int = 0,
 ) -> RatioTest:
-    r"""Test whether there is multiplicative contamination beside the additive one.
+    r"""Test whether a simpler model does, or both kinds of contamination are needed.
 
     Parameters
     ----------
@@ -77,6 +94,8 @@ def likelihood_ratio(
         Observed overdensity.
     templates : TemplateSet
         Templates on the same pixels.
+    null : {"additive", "multiplicative"}
+        Simpler model.
     likelihood : str
         Likelihood of both fits.
     spectrum : ndarray, shape (3 nside,), optional
@@ -89,28 +108,120 @@ def likelihood_ratio(
     RatioTest
         The ratio with its calibrated probability.
 
+    Raises
+    ------
+    ParameterError
+        For another null.
+
     Notes
     -----
     Berlfein et al. (2024), Eq. 19.  The null is :math:`\sum_k w_k \chi^2_1` with weights
-    from the covariance of the scores on a lognormal field, evaluated at the additive fit.
+    from the covariance of the scores on a lognormal field, evaluated at the fit of the null.
     """
+    _check_null(null)
     spectrum = signal_spectrum(field, templates) if spectrum is None else spectrum
-    fits = {
-        model: fit_model(field.delta, templates, model, likelihood, expected=field.expected, draws=64, seed=seed)
-        for model in ("additive", "combined")
-    }
-    null = fits["additive"].maximum
-    ratio = max(2.0 * (fits["combined"].maximum.lnl - null.lnl), 0.0)
-    shot_aware = likelihood == "shot-noise"
-    rms = field_rms(null.sigma, null.gamma)
+    ratio, simple = _ratio(field, templates, null, likelihood)
     calibrated = combined_covariance(
-        field, templates, spectrum, null.a, np.zeros_like(null.a), rms, shot_aware=shot_aware
+        field,
+        templates,
+        spectrum,
+        simple.a,
+        simple.b,
+        field_rms(simple.sigma, simple.gamma),
+        shot_aware=likelihood == "shot-noise",
     )
-    weights = ratio_null_weights(calibrated, templates.n_sys)
+    weights = ratio_null_weights(calibrated, templates.n_sys, null)
     draws = np.random.default_rng(seed).chisquare(1, (NULL_DRAWS, templates.n_sys)) @ weights
-    p = (1 + np.sum(draws >= ratio)) / (1 + NULL_DRAWS)
+    p = exceedance(ratio, draws)
     p_wilks = float(chi2.sf(ratio, templates.n_sys))
-    return RatioTest(ratio, float(p), P_FLOOR, p_wilks, float(weights.sum()))
+    return RatioTest(ratio, p, P_FLOOR, p_wilks, float(weights.sum()), null)
+
+
+def ratio_realisations(
+    field: Field,
+    templates: TemplateSet,
+    *,
+    null: str = "additive",
+    likelihood: str = "shot-noise",
+    spectrum=None,
+    number: int = 64,
+    seed: int = 0,
+    executor: Executor | None = None,
+) -> np.ndarray:
+    """Likelihood ratios of fields on which the simpler model is true, the cross-check of the analytic null.
+
+    Parameters
+    ----------
+    field : Field
+        Sample whose footprint, expected counts and null fit the realisations have.
+    templates : TemplateSet
+        Templates on the same pixels.
+    null : {"additive", "multiplicative"}
+        Simpler model.
+    likelihood : str
+        Likelihood of both fits.
+    spectrum : ndarray, shape (3 nside,), optional
+        Signal spectrum of the pixel averages [sr]; estimated from the field by default.
+    number, seed : int
+        Realisations, and what fixes them for any number of workers.
+    executor : concurrent.futures.Executor, optional
+        Where to fit them; here by default.
+
+    Returns
+    -------
+    ndarray, shape (number,)
+        Ratios; :func:`exceedance` turns them into a probability.
+
+    Raises
+    ------
+    ParameterError
+        For another null.
+    """
+    _check_null(null)
+    spectrum = signal_spectrum(field, templates) if spectrum is None else spectrum
+    _, simple = _ratio(field, templates, null, likelihood)
+    gaussian, _ = gaussian_spectrum(spectrum)
+    contamination = simple.a @ templates.values, simple.b @ templates.values
+    one = partial(_realised_ratio, field, templates, null, likelihood, gaussian, contamination)
+    seeds = np.random.SeedSequence(seed).spawn(number)
+    return np.array(list((map if executor is None else executor.map)(one, seeds)))
+
+
+def exceedance(value: float, null: np.ndarray) -> float:
+    """Probability of a larger value under a null that is known from draws.
+
+    Parameters
+    ----------
+    value : float
+        Measured value.
+    null : ndarray, shape (n,)
+        Draws of the null.
+
+    Returns
+    -------
+    float
+        (1 + number of draws that are as large) / (1 + n): never below its floor 1 / (1 + n).
+    """
+    return float((1 + np.sum(null >= value)) / (1 + len(null)))
+
+
+def _check_null(null: str) -> None:
+    if null not in NULLS:
+        raise unknown_name("null model", null, NULLS)
+
+
+def _ratio(field, templates, null: str, likelihood: str):
+    """Likelihood ratio at the maxima, and the maximum of the null."""
+    simple, combined = (
+        fit_model(field.delta, templates, model, likelihood, expected=field.expected, draws=16).maximum
+        for model in (null, "combined")
+    )
+    return max(2.0 * (combined.lnl - simple.lnl), 0.0), simple
+
+
+def _realised_ratio(field, templates, null, likelihood, gaussian, contamination, seed) -> float:
+    drawn = clustered_counts(field, gaussian, np.random.default_rng(seed), *contamination)
+    return _ratio(drawn, templates, null, likelihood)[0]
 
 
 def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -159,8 +270,12 @@ class Verdict:
         Family-wise p of every template.
     multiplicative : bool
         Whether multiplicative contamination is detected beside the additive one.
+    model : {"additive", "combined"}
+        The simplest model that does.
     correct : bool
         Whether correcting removes more than it adds.
+    column : str
+        Column to use in the files of galaxies and of randoms; empty when it is better not to correct.
     sentence : str
         All of this in words.
     """
@@ -172,7 +287,9 @@ class Verdict:
     detected: tuple[str, ...]
     p: np.ndarray
     multiplicative: bool
+    model: str
     correct: bool
+    column: str
     sentence: str
 
 
@@ -223,7 +340,9 @@ def verdict(result: Decontamination, templates: TemplateSet, ratio_test: RatioTe
         detected=detected,
         p=p,
         multiplicative=multiplicative,
+        model="combined" if multiplicative else "additive",
         correct=correct,
+        column="WEIGHT_SYS" if correct else "",
         sentence=sentence,
     )
 

@@ -28,14 +28,14 @@ class Field:
         Expected galaxies per pixel without clustering, nbar_p [galaxies].
     pixels : ndarray of int, shape (n_pix,)
         HEALPix indices, RING, equatorial.
-    nside : int
-        Resolution of the indices.
+    nside : int or None
+        Resolution of the indices; None where the place of the pixels is not known.
     """
 
     delta: np.ndarray
     expected: np.ndarray
     pixels: np.ndarray
-    nside: int
+    nside: int | None
 
     @property
     def n_pix(self) -> int:

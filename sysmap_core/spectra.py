@@ -244,7 +244,7 @@ def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.nd
         basis = np.vstack([basis, templates.values])
     removal = _Removal(basis, shot, pixels, nside)
     data = hp.alm2cl(masked_alm(removal.residual(field.delta), pixels, nside)[0], lmax=lmax)
-    window = correlation_from_spectrum(hp.alm2cl(removal.alms[0], lmax=lmax))
+    coupling = _mask_coupling(hp.alm2cl(removal.alms[0], lmax=lmax))[1 : lfit + 1]
     noise = hp.nside2pixarea(nside) ** 2 * shot.sum() / (4.0 * np.pi)
     window_power = pixel_window(nside, lmax)[1:] ** 2
     dof = (2.0 * ell[:lfit] + 1.0) * field.f_sky
@@ -255,8 +255,7 @@ def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.nd
         return np.concatenate([[0.0], smooth * window_power])
 
     def observed(shape, removed):
-        coupled = spectrum_from_correlation(correlation_from_spectrum(spectrum(shape)) * window, lmax)
-        return np.maximum(coupled + noise - removed, 1e-3 * noise)[1 : lfit + 1]
+        return np.maximum(coupling @ spectrum(shape) + noise - removed[1 : lfit + 1], 1e-3 * noise)
 
     def whittle(shape, removed):
         model = observed(shape, removed)
@@ -268,6 +267,15 @@ def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.nd
         shape = minimize(whittle, shape, args=(removed,), method="Nelder-Mead", options={"xatol": 1e-4}).x
         removed = removal.power(spectrum(shape))
     return spectrum(shape)
+
+
+def _mask_coupling(mask_cl: np.ndarray) -> np.ndarray:
+    """Matrix from the spectrum of a field to that of the field on a mask, shape (lmax + 1, lmax + 1)."""
+    lmax = len(mask_cl) - 1
+    weights, table = _legendre_table(lmax)
+    window = correlation_from_spectrum(mask_cl)
+    factor = (2.0 * np.arange(lmax + 1) + 1.0) / (4.0 * np.pi)
+    return 2.0 * np.pi * (table.T * (weights * window)) @ (table * factor)
 
 
 class _Removal:

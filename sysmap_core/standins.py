@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import healpy as hp
@@ -12,10 +12,11 @@ import numpy as np
 from .conditions import Conditions, simulated_conditions
 from .datasets import Sample, SampleInfo, Truth
 from .errors import DataError
-from .ls10 import ls10_south_footprint, sample_spectrum
-from .mocks import simulate_catalogue, uniform_randoms
+from .ls10 import ls10_south_footprint, sample_spectrum, shape_spectrum
+from .mocks import clustered_counts, gaussian_spectrum, simulate_catalogue, uniform_randoms
 from .regrid import to_nside
-from .sky import footprint, pixel_counts
+from .sky import Field, footprint, pixel_counts
+from .spectra import default_lmax, pixel_window, variance
 from .templates import standardise, usable
 
 N_FIELD = 256
@@ -121,6 +122,62 @@ def simulate_sample(info: SampleInfo, nside: int, seed: int, templates: Conditio
         missing="error",
         notes=_notes(templates, mask.mean(), seed),
     )
+
+
+@dataclass(frozen=True)
+class PixelSample:
+    """Simulated sample without positions: what is needed to draw realisations of its pixels.
+
+    Parameters
+    ----------
+    sky : Field
+        Footprint and expected counts; its overdensity is zero.
+    spectrum : ndarray, shape (3 nside,)
+        Spectrum of the pixel averages [sr].
+    gaussian : ndarray, shape (3 nside,)
+        Spectrum of the Gaussian field behind them [sr].
+    """
+
+    sky: Field
+    spectrum: np.ndarray
+    gaussian: np.ndarray
+
+    def draw(self, seed, additive=0.0, multiplicative=0.0) -> Field:
+        """Realisation from a seed, with contamination A and B of shape (n_pix,)."""
+        return clustered_counts(self.sky, self.gaussian, np.random.default_rng(seed), additive, multiplicative)
+
+
+def pixel_sample(
+    nside: int, rms: float, galaxies_per_pixel: float, *, mask: np.ndarray | None = None, tilt: float = 0.0
+) -> PixelSample:
+    """Sample of clustered pixels with the spectrum of the LS10 galaxies.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution.
+    rms : float
+        rms of the true overdensity in a pixel [1].
+    galaxies_per_pixel : float
+        Expected counts of a pixel.
+    mask : ndarray of bool, shape (12 nside^2,), optional
+        Footprint; that of the southern Legacy Surveys by default.
+    tilt : float
+        Power of the multipole that the spectrum is multiplied by.
+
+    Returns
+    -------
+    PixelSample
+        Nothing is drawn yet.
+    """
+    mask = ls10_south_footprint(nside) if mask is None else mask
+    pixels = np.flatnonzero(mask)
+    spectrum = shape_spectrum(default_lmax(nside)) * np.maximum(np.arange(3 * nside), 1.0) ** tilt
+    spectrum *= pixel_window(nside, default_lmax(nside)) ** 2
+    spectrum *= rms**2 / variance(spectrum)
+    gaussian, _ = gaussian_spectrum(spectrum)
+    blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), pixels, nside)
+    return PixelSample(blank, spectrum, gaussian)
 
 
 def _seen(templates: Conditions, mask: np.ndarray, nside: int) -> Conditions:

@@ -23,8 +23,8 @@ class TemplateSet:
         Names of the templates.
     pixels : ndarray of int, shape (n_pix,)
         HEALPix indices, RING, equatorial.
-    nside : int
-        Resolution of the indices.
+    nside : int or None
+        Resolution of the indices; None where the place of the pixels is not known.
     mean, rms : ndarray, shape (n_sys,)
         What was subtracted and divided by, in the unit of each map.
     """
@@ -32,7 +32,7 @@ class TemplateSet:
     values: np.ndarray
     names: tuple[str, ...]
     pixels: np.ndarray
-    nside: int
+    nside: int | None
     mean: np.ndarray
     rms: np.ndarray
 
@@ -114,14 +114,53 @@ def standardise(maps: np.ndarray, names: Sequence[str], pixels: np.ndarray, *, m
             )
             raise DataError(msg)
         pixels, values = pixels[keep], values[:, keep]
-    mean = values.mean(1)
-    rms = values.std(1)
+    return _standardised(values, tuple(names), pixels, hp.npix2nside(maps.shape[1]))
+
+
+def from_pixels(
+    values: np.ndarray, pixels: np.ndarray, nside: int | None, names: Sequence[str] | None = None
+) -> TemplateSet:
+    """Bring templates that are known on the footprint only to zero mean and unit rms.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_sys, n_pix)
+        Template values on the footprint.
+    pixels : ndarray of int, shape (n_pix,)
+        HEALPix indices, RING, equatorial.
+    nside : int or None
+        Resolution of the indices; None where the place of the pixels is not known.
+    names : sequence of str, length n_sys, optional
+        Their names; numbers by default.
+
+    Returns
+    -------
+    TemplateSet
+        On ``pixels``.
+
+    Raises
+    ------
+    DataError
+        When shapes differ, values are missing, or a template is constant.
+    """
+    if values.ndim != 2 or values.shape[1] != len(pixels):
+        msg = f"templates have shape {values.shape} for {len(pixels)} pixels: give (n_sys, n_pix), templates first"
+        raise DataError(msg)
+    names = tuple(names or (f"template {i}" for i in range(len(values))))
+    lost = [f"{n} ({c})" for n, c in zip(names, (~usable(values)).sum(1), strict=True) if c]
+    if lost:
+        msg = f"templates are NaN or UNSEEN in pixels: {', '.join(lost)} of {len(pixels)}; leave these pixels out"
+        raise DataError(msg)
+    return _standardised(values, names, pixels, nside)
+
+
+def _standardised(values, names: tuple[str, ...], pixels, nside: int | None) -> TemplateSet:
+    mean, rms = values.mean(1), values.std(1)
     for name, m, s in zip(names, mean, rms, strict=True):
         if s <= 1e-12 * max(abs(m), 1.0e-300):
             msg = f"template {name} is constant ({m:.6g}) on the footprint: leave it out"
             raise DataError(msg)
-    values = (values - mean[:, None]) / rms[:, None]
-    return TemplateSet(values, tuple(names), pixels, hp.npix2nside(maps.shape[1]), mean, rms)
+    return TemplateSet((values - mean[:, None]) / rms[:, None], names, pixels, nside, mean, rms)
 
 
 FAMILIES = {

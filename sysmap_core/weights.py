@@ -16,8 +16,9 @@ import numpy as np
 from astropy.io import fits
 
 from .catalogues import Catalogue, catalogue_checksum
+from .decontamination import MIN_WEIGHT_DENOMINATOR, Decontamination
 from .files import plain, replacing
-from .methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination
+from .methods import METHODS
 from .sky import Field
 from .templates import TemplateSet
 
@@ -40,24 +41,23 @@ def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
     return results.get(RECOMMENDED) or list(results.values())[-1]
 
 
-def column(result: Decontamination, templates: TemplateSet) -> np.ndarray:
+def column(result: Decontamination) -> np.ndarray:
     """Weight of the galaxies of every pixel, as the column of this method is defined.
 
     Parameters
     ----------
     result : Decontamination
         Fit of a method.
-    templates : TemplateSet
-        Templates of the fit.
 
     Returns
     -------
     ndarray, shape (n_pix,)
-        ``1 / (1 + A)`` of additive methods, ``1 / (1 + B)`` of combined ones, with a floor of
-        0.01 on the denominator.
+        ``1 / (1 + A)`` of additive methods, ``1 / (1 + B)`` of the others, with a floor of 0.01 on
+        the denominator.
     """
-    amplitudes = result.a if result.model == "additive" else result.b
-    return 1.0 / np.maximum(1.0 + amplitudes @ templates.values, MIN_WEIGHT_DENOMINATOR)
+    if result.model != "additive":
+        return result.galaxy_weights
+    return 1.0 / np.maximum(result.random_weights, MIN_WEIGHT_DENOMINATOR)
 
 
 def at_positions(values: np.ndarray, field: Field, catalogue: Catalogue) -> np.ndarray:
@@ -111,7 +111,7 @@ def write_weights(
     Path
         The file.
     """
-    columns = {METHODS[name].column: column(result, templates) for name, result in results.items()}
+    columns = {METHODS[name].column: column(result) for name, result in results.items()}
     columns["WEIGHT_SYS"] = recommended(results).galaxy_weights
     return _write(path, header, field, columns, galaxies)
 
@@ -202,7 +202,7 @@ def write_all(
         "template_mean": templates.mean.tolist(),
         "template_rms": templates.rms.tolist(),
         "sources": dict(sample.sources),
-        "methods": {name: result.to_dict() for name, result in results.items()},
+        "methods": {name: result.to_dict(maps=False) for name, result in results.items()},
         "lrt": None if ratio_test is None else plain(vars(ratio_test)),
         "verdict": None if verdict is None else plain(vars(verdict)),
     }

@@ -1,10 +1,20 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from scipy import stats
 from skies import ClusteredSky
 
-from sysmap_core.methods import decontaminate
-from sysmap_core.significance import family_wise_p, likelihood_ratio, p_text, verdict
+from sysmap_core.decontamination import decontaminate
+from sysmap_core.errors import ParameterError
+from sysmap_core.significance import (
+    exceedance,
+    family_wise_p,
+    likelihood_ratio,
+    p_text,
+    ratio_realisations,
+    verdict,
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +57,57 @@ def test_ratio_finds_multiplicative_contamination(sky):
     assert test.p < 0.001
 
 
+def test_multiplicative_null(sky):
+    """b = a is accepted where it is true, and the additive model is not."""
+    field = sky.field(0, a=[0.2, 0.0, 0.0], b=[0.2, 0.0, 0.0])
+    tests = {
+        null: likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum)
+        for null in ("additive", "multiplicative")
+    }
+    assert tests["additive"].p < 0.01 < tests["multiplicative"].p
+    assert tests["multiplicative"].null == "multiplicative"
+    other = likelihood_ratio(
+        sky.field(0, a=[0.2, 0.0, 0.0]), sky.templates, null="multiplicative", spectrum=sky.spectrum
+    )
+    assert other.p < 0.01
+
+
+@pytest.mark.parametrize("null", ["additive", "multiplicative"])
+def test_realisations_have_the_analytic_null(sky, null):
+    """Means agree up to what is known of the analytic one: it is 10 to 30 % too large."""
+    field = sky.field(0, a=[0.1, 0.0, 0.0], b=0.0 if null == "additive" else [0.1, 0.0, 0.0])
+    analytic = likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum)
+    ratios = ratio_realisations(field, sky.templates, null=null, spectrum=sky.spectrum, number=100, seed=1)
+    error = ratios.std() / np.sqrt(len(ratios))
+    assert ratios.mean() - 3 * error < analytic.null_mean < 1.35 * ratios.mean() + 3 * error
+    assert exceedance(analytic.ratio, ratios) > 0.01
+
+
+def test_realisations_do_not_depend_on_workers(sky):
+    common = {"spectrum": sky.spectrum, "number": 6, "seed": 3}
+    alone = ratio_realisations(sky.field(0), sky.templates, **common)
+    with ThreadPoolExecutor(2) as pool:
+        together = ratio_realisations(sky.field(0), sky.templates, executor=pool, **common)
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_exceedance_has_a_floor():
+    null = np.arange(99.0)
+    assert exceedance(1e9, null) == pytest.approx(0.01)
+    assert exceedance(-1.0, null) == 1.0
+    assert exceedance(98.0, null) == pytest.approx(0.02)
+
+
+def test_unknown_null(sky):
+    with pytest.raises(ParameterError, match="unknown null model 'combined'"):
+        likelihood_ratio(sky.field(0), sky.templates, null="combined", spectrum=sky.spectrum)
+
+
 def test_verdict_on_a_contaminated_field(sky):
     fit = decontaminate(sky.field(0, a=[0.3, 0.0, 0.0]), sky.templates, "OLS", spectrum=sky.spectrum)
     advice = verdict(fit, sky.templates)
     assert advice.correct
+    assert (advice.column, advice.model) == ("WEIGHT_SYS", "additive")
     assert advice.detected[0] == "white_noise"
     assert advice.contamination == pytest.approx(0.3, abs=0.06)
     assert advice.sentence.startswith("**Correct** this sample: the contamination is")
