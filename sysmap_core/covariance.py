@@ -79,6 +79,32 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
     return Calibrated(inverse @ scores @ inverse, fisher)
 
 
+def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None) -> np.ndarray:
+    r"""Covariances of the amplitudes of a linear fit, for many spectra.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectra : ndarray, shape (n, 3 nside)
+        Spectra of the pixel averages, without shot noise [sr].
+    a : ndarray, shape (n_sys,), optional
+        Fitted amplitudes; they set the expected density in the shot noise.
+
+    Returns
+    -------
+    ndarray, shape (n, n_sys, n_sys)
+        What :func:`linear_covariance` gives for each of them.
+    """
+    values = templates.values
+    alms = masked_alm(values, field.pixels, field.nside) / hp.nside2pixarea(field.nside)
+    noise = (values * (_density(values, a) / field.expected)) @ values.T
+    inverse = np.linalg.inv(values @ values.T)
+    return np.array([inverse @ (harmonic_products(alms, alms, cl) + noise) @ inverse for cl in spectra])
+
+
 def combined_covariance(
     field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a, b, sigma: float, *, shot_aware: bool = True
 ) -> Calibrated:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .contamination import invert_contamination
-from .covariance import Calibrated, combined_covariance, linear_covariance
+from .covariance import Calibrated, combined_covariance, linear_covariance, linear_covariance_draws
 from .errors import DataError, unknown_name
 from .files import plain
 from .methods import Estimate, Method, find_method
 from .resampling import KINDS, mock_covariance
 from .sky import Field
-from .spectra import signal_spectrum, variance
+from .spectra import SpectrumEstimate, estimate_spectrum, variance
 from .templates import TemplateSet, from_pixels
 
 MIN_WEIGHT_DENOMINATOR = 0.01
@@ -28,7 +28,7 @@ MAX_ANALYTIC_RMS = 0.7
 
 N_MOCKS = 100
 
-_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "details")
+_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class Decontamination:
         Covariances on the clustered sky, see ``covariance``.
     cov_a_iid, cov_b_iid : ndarray, shape (n_sys, n_sys)
         Covariances that independent pixels would have.
+    cov_a_draws : ndarray, shape (n_draws, n_sys, n_sys), or None
+        ``cov_a`` for spectra that are as likely as the estimated one, for probabilities that know the
+        uncertainty of the errors; None where the spectrum was given, or there is none.
     covariance : {"analytic", "realisations", "estimator", "independent pixels"}
         Where ``cov_a`` and ``cov_b`` come from: the sandwich, mocks, the estimator's own, or no
         clustering at all.
@@ -81,6 +84,7 @@ class Decontamination:
     cov_b: np.ndarray
     cov_a_iid: np.ndarray
     cov_b_iid: np.ndarray
+    cov_a_draws: np.ndarray | None = field(repr=False)
     covariance: str
     galaxy_weights: np.ndarray = field(repr=False)
     random_weights: np.ndarray = field(repr=False)
@@ -103,7 +107,7 @@ class Decontamination:
         Parameters
         ----------
         maps : bool
-            Whether to keep what has a value per pixel or multipole, and the details.
+            Whether to keep what has a value per pixel, multipole or draw, and the details.
 
         Returns
         -------
@@ -135,7 +139,7 @@ class Decontamination:
         if missing:
             msg = f"the stored result lacks {', '.join(missing)}: store to_dict(), with its maps"
             raise DataError(msg)
-        arrays = ("a", "b", "cov_a", "cov_b", "cov_a_iid", "cov_b_iid", *_MAPS[:4])
+        arrays = ("a", "b", "cov_a", "cov_b", "cov_a_iid", "cov_b_iid", *_MAPS[:5])
         stored = {k: None if content[k] is None else np.array(content[k], float) for k in arrays}
         return cls(**content | stored | {"names": tuple(content["names"])})
 
@@ -148,7 +152,7 @@ def decontaminate(
     expected: np.ndarray | None = None,
     pixels: np.ndarray | None = None,
     nside: int | None = None,
-    spectrum: np.ndarray | None = None,
+    spectrum: np.ndarray | SpectrumEstimate | None = None,
     covariance: str = "auto",
     seed: int = 0,
     **options,
@@ -169,8 +173,9 @@ def decontaminate(
         HEALPix indices, RING, equatorial, beside an overdensity array.
     nside : int, optional
         Their resolution.
-    spectrum : ndarray, shape (3 nside,), optional
-        Signal spectrum of the pixel averages [sr]; estimated from the field by default.
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
+        Signal spectrum of the pixel averages [sr], taken as known when it is an array; estimated from the
+        field by default.
     covariance : {"auto", "analytic", "realisations", "independent pixels"}
         Where the errors come from.  ``auto`` is analytic, except for ``b`` of fields with an rms
         above 0.7 (realisations), for methods that know their own covariance, and for arrays
@@ -208,11 +213,18 @@ def decontaminate(
     clustered = sky.nside is not None and bool(np.all(np.isfinite(sky.expected)))
     _check_possible(row, covariance, clustered)
     if spectrum is None and clustered:
-        spectrum = signal_spectrum(sky, templates)
+        spectrum = estimate_spectrum(sky, templates)
+    estimated = spectrum if isinstance(spectrum, SpectrumEstimate) else None
+    spectrum = spectrum if estimated is None else estimated.cl
     start = time.perf_counter()
     estimate = row.estimate(sky, templates, spectrum, seed, **options)
     elapsed = time.perf_counter() - start
     kind = _kind_of_covariance(row, estimate, covariance, spectrum if clustered else None)
+    covariances = _covariances(sky, templates, row, estimate, spectrum, kind, seed)
+    if estimated is not None and kind != "independent pixels":
+        spread = _spread(sky, templates, estimate, estimated, covariances["cov_a"])
+    else:
+        spread = None
     return Decontamination(
         method=row.name,
         model=row.model,
@@ -220,7 +232,8 @@ def decontaminate(
         a=estimate.a,
         b=estimate.b,
         sigma=estimate.sigma,
-        **_covariances(sky, templates, row, estimate, spectrum, kind, seed),
+        **covariances,
+        cov_a_draws=spread,
         covariance=kind,
         **_weights(sky, templates, row, estimate),
         spectrum=spectrum,
@@ -254,7 +267,7 @@ def run_methods(
     dict of str to Decontamination
         In the order of ``methods``.
     """
-    spectrum = signal_spectrum(sky, templates)
+    spectrum = estimate_spectrum(sky, templates)
     options = {"MCMC-comb": {"likelihood": likelihood}}
     rows = [find_method(name).name for name in methods]
     return {
@@ -353,6 +366,14 @@ def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tupl
     copies = np.array([[1.0, 1.0], [1.0, 1.0]]) if row.model == "multiplicative" else np.diag([1.0, 0.0])
     iid = estimate.sigma**2 * np.linalg.inv(linear.fisher)
     return np.kron(copies, linear.cov), np.kron(copies, iid)
+
+
+def _spread(sky, templates, estimate: Estimate, spectrum: SpectrumEstimate, cov_a) -> np.ndarray:
+    """Covariances of a for likely spectra: those of the linear fit, brought to the covariance of this method."""
+    draws = np.vstack([spectrum.cl, spectrum.draws])
+    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a))
+    to_method = np.linalg.cholesky(cov_a) @ np.linalg.inv(best)
+    return np.array([to_method @ root @ root.T @ to_method.T for root in others])
 
 
 def _weights(sky, templates, row: Method, estimate: Estimate) -> dict:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.stats import chi2, norm
 
 from .covariance import combined_covariance, ratio_null_weights
 from .decontamination import Decontamination
@@ -224,7 +224,7 @@ def _realised_ratio(field, templates, null, likelihood, gaussian, contamination,
     return _ratio(drawn, templates, null, likelihood)[0]
 
 
-def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndarray:
+def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0, *, draws: np.ndarray | None = None) -> np.ndarray:
     """Probability that the largest of many correlated amplitudes exceeds each one, by chance.
 
     Parameters
@@ -234,7 +234,9 @@ def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndar
     cov : ndarray, shape (n_sys, n_sys)
         Their covariance.
     seed : int
-        Fixes the draws.
+        Fixes the draws of the null.
+    draws : ndarray, shape (n_draws, n_sys, n_sys), optional
+        Covariances that are as likely; the null then knows that the errors are estimates.
 
     Returns
     -------
@@ -242,11 +244,29 @@ def family_wise_p(values: np.ndarray, cov: np.ndarray, seed: int = 0) -> np.ndar
         p of every template, for the largest ``|a|`` over its error in the family.
     """
     error = np.sqrt(np.diag(cov))
-    root = np.linalg.cholesky(cov / np.outer(error, error))
-    draws = np.random.default_rng(seed).standard_normal((NULL_DRAWS, len(values))) @ root.T
-    largest = np.sort(np.abs(draws).max(1))
+    roots = np.linalg.cholesky((cov[None] if draws is None else draws) / np.outer(error, error))
+    unit = np.random.default_rng(seed).standard_normal((NULL_DRAWS, len(values)))
+    parts = np.array_split(unit, len(roots))
+    largest = np.sort(np.concatenate([np.abs(u @ r.T).max(1) for u, r in zip(parts, roots, strict=True)]))
     above = NULL_DRAWS - np.searchsorted(largest, np.abs(values) / error)
     return (1.0 + above) / (1.0 + NULL_DRAWS)
+
+
+def template_p(values: np.ndarray, cov: np.ndarray, *, draws: np.ndarray | None = None) -> np.ndarray:
+    """Probability that each amplitude alone is as large by chance, in either direction.
+
+    Parameters
+    ----------
+    values, cov, draws
+        As in :func:`family_wise_p`.
+
+    Returns
+    -------
+    ndarray, shape (n_sys,)
+        p of every template, whatever the others are; 0.0027 is "3 sigma".
+    """
+    variances = np.diagonal(cov[None] if draws is None else draws, axis1=1, axis2=2)
+    return np.mean(2.0 * norm.sf(np.abs(values) / np.sqrt(variances)), axis=0)
 
 
 @dataclass(frozen=True)
@@ -326,7 +346,7 @@ def verdict(result: Decontamination, templates: TemplateSet, ratio_test: RatioTe
     spread = np.sqrt(2.0 * np.trace(product @ product) + 4.0 * result.a @ correlation @ product @ result.a)
     ratio = np.sqrt(max(signal, 0.0) / noise)
     ratio_error = spread / (2.0 * max(ratio, 1.0) * noise)
-    p = family_wise_p(result.a, result.cov_a, result.seed)
+    p = family_wise_p(result.a, result.cov_a, result.seed, draws=result.cov_a_draws)
     order = np.argsort(-np.abs(result.a) / np.sqrt(np.diag(result.cov_a)))
     detected = tuple(result.names[i] for i in order if p[i] < SIGNIFICANCE)
     multiplicative = ratio_test is not None and ratio_test.p < SIGNIFICANCE

@@ -6,6 +6,7 @@ Spectra here are those of *pixel averages*: they include the HEALPix pixel windo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import healpy as hp
@@ -16,7 +17,16 @@ from .sky import Field
 from .templates import TemplateSet
 
 ITERATIONS = 4
+N_CANDIDATES = 1000
+N_SPECTRA = 32
+"""Spectra that tell how uncertain an estimate is."""
+
 PIVOT = 50.0
+CURVATURE = 0.5
+"""Prior width of the curvature of ln C_l in ln l."""
+
+MIN_KEPT = 1e-3
+"""Smallest share of the power of a multipole that is taken to be left by the removal of templates."""
 
 
 @lru_cache(maxsize=4)
@@ -213,6 +223,25 @@ def correlate(values: np.ndarray, cl: np.ndarray, pixels: np.ndarray, nside: int
     return np.array([hp.alm2map(hp.almxfl(alm, cl), nside, lmax=lmax)[pixels] for alm in alms])
 
 
+@dataclass(frozen=True)
+class SpectrumEstimate:
+    """Spectrum of a galaxy field with its uncertainty.
+
+    Parameters
+    ----------
+    cl : ndarray, shape (lmax + 1,)
+        Posterior mean of the spectrum of the pixel averages, without shot noise [sr].
+    draws : ndarray, shape (n_draws, lmax + 1)
+        Equally likely spectra [sr].
+    shape : ndarray, shape (3,)
+        Most likely ln C, slope and curvature of ln C_l in ln l at the pivot.
+    """
+
+    cl: np.ndarray
+    draws: np.ndarray
+    shape: np.ndarray
+
+
 def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.ndarray:
     r"""Spectrum of the galaxy field, estimated from the sample itself.
 
@@ -226,47 +255,82 @@ def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.nd
     Returns
     -------
     ndarray, shape (3 nside,)
-        Smooth spectrum of the pixel averages, without shot noise [sr].
+        Smooth spectrum of the pixel averages, without shot noise [sr]: that of
+        :func:`estimate_spectrum`.
+    """
+    return estimate_spectrum(field, templates).cl
+
+
+def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> SpectrumEstimate:
+    r"""Spectrum of the galaxy field, estimated from the sample itself, with its uncertainty.
+
+    Parameters
+    ----------
+    field : Field
+        Observed overdensity on the footprint.
+    templates : TemplateSet, optional
+        Templates whose linear fit is removed first.
+
+    Returns
+    -------
+    SpectrumEstimate
+        Smooth spectrum of the pixel averages, without shot noise.
 
     Notes
     -----
     The model :math:`\ln C_\ell` quadratic in :math:`\ln \ell` goes through everything that
     happened to the data before it is compared with them: pixel window, mask coupling, shot
     noise, and the power that subtracting the mean and the fitted templates takes from the
-    largest scales (an exact expectation, iterated because it depends on the spectrum).  The
-    multipoles are weighted as those of a Gaussian field (Whittle likelihood).
+    largest scales (an exact expectation, iterated because its share depends on the slope).  The
+    multipoles are weighted as those of a Gaussian field (Whittle likelihood).  Its posterior, with
+    flat priors on amplitude and slope, is sampled by importance.
     """
     nside, pixels, shot = field.nside, field.pixels, 1.0 / field.expected
     lmax, lfit = default_lmax(nside), 2 * nside
-    ell = np.arange(1, lmax + 1)
     basis = np.ones((1, field.n_pix))
     if templates is not None:
         basis = np.vstack([basis, templates.values])
     removal = _Removal(basis, shot, pixels, nside)
-    data = hp.alm2cl(masked_alm(removal.residual(field.delta), pixels, nside)[0], lmax=lmax)
+    data = hp.alm2cl(masked_alm(removal.residual(field.delta), pixels, nside)[0], lmax=lmax)[1 : lfit + 1]
     coupling = _mask_coupling(hp.alm2cl(removal.alms[0], lmax=lmax))[1 : lfit + 1]
     noise = hp.nside2pixarea(nside) ** 2 * shot.sum() / (4.0 * np.pi)
-    window_power = pixel_window(nside, lmax)[1:] ** 2
-    dof = (2.0 * ell[:lfit] + 1.0) * field.f_sky
+    window = pixel_window(nside, lmax) ** 2
+    dof = (2.0 * np.arange(1, lfit + 1) + 1.0) * field.f_sky
 
-    def spectrum(shape):
-        log_ell = np.log(ell / PIVOT)
-        smooth = np.exp(np.clip(shape[0] + shape[1] * log_ell + shape[2] * log_ell**2, -60.0, 10.0))
-        return np.concatenate([[0.0], smooth * window_power])
+    def unremoved(shape):
+        return coupling @ _smooth_spectrum(shape, window) + noise
 
-    def observed(shape, removed):
-        return np.maximum(coupling @ spectrum(shape) + noise - removed[1 : lfit + 1], 1e-3 * noise)
-
-    def whittle(shape, removed):
-        model = observed(shape, removed)
+    def whittle(shape, kept):
+        model = unremoved(shape) * kept
         # a weak pull towards a power law keeps the curvature finite on noisy samples
-        return 0.5 * np.sum(dof * (data[1 : lfit + 1] / model + np.log(model))) + 0.5 * (shape[2] / 0.5) ** 2
+        return 0.5 * np.sum(dof * (data / model + np.log(model))) + 0.5 * (shape[2] / CURVATURE) ** 2
 
-    shape, removed = np.array([np.log(1e-4), -1.3, 0.0]), np.zeros(lmax + 1)
+    # the share that is kept depends on the slope only weakly, and not at all on the amplitude
+    shape, kept = np.array([np.log(1e-4), -1.3, 0.0]), np.ones(lfit)
     for _ in range(ITERATIONS):
-        shape = minimize(whittle, shape, args=(removed,), method="Nelder-Mead", options={"xatol": 1e-4}).x
-        removed = removal.power(spectrum(shape))
-    return spectrum(shape)
+        shape = minimize(whittle, shape, args=(kept,), method="Nelder-Mead", options={"xatol": 1e-4}).x
+        removed = removal.power(_smooth_spectrum(shape, window))[1 : lfit + 1]
+        kept = np.maximum(1.0 - removed / unremoved(shape), MIN_KEPT)
+    steps = 1e-4 * np.eye(3)
+    slopes = np.array([np.log(unremoved(shape + h) / unremoved(shape - h)) / 2e-4 for h in steps])
+    information = 0.5 * (slopes * dof) @ slopes.T + np.diag([0.0, 0.0, CURVATURE**-2])
+    # wider than the information says: a power of few modes has a tail towards large values
+    unit = 1.5 * np.random.default_rng(0).standard_normal((N_CANDIDATES, 3))
+    candidates = shape + unit @ np.linalg.cholesky(np.linalg.inv(information)).T
+    log_weights = np.array([-whittle(candidate, kept) for candidate in candidates]) + 0.5 * np.sum(
+        (unit / 1.5) ** 2, axis=1
+    )
+    weights = np.exp(log_weights - log_weights.max())
+    weights /= weights.sum()
+    spectra = np.array([_smooth_spectrum(candidate, window) for candidate in candidates])
+    equal = np.searchsorted(np.cumsum(weights), (np.arange(N_SPECTRA) + 0.5) / N_SPECTRA)
+    return SpectrumEstimate(weights @ spectra, spectra[np.minimum(equal, N_CANDIDATES - 1)], shape)
+
+
+def _smooth_spectrum(shape: np.ndarray, window: np.ndarray) -> np.ndarray:
+    log_ell = np.log(np.arange(1, len(window)) / PIVOT)
+    log_cl = np.clip(shape[0] + shape[1] * log_ell + shape[2] * log_ell**2, -60.0, 10.0)
+    return np.concatenate([[0.0], np.exp(log_cl) * window[1:]])
 
 
 def _mask_coupling(mask_cl: np.ndarray) -> np.ndarray:

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.covariance import combined_covariance, linear_covariance, ratio_null_weights, spatial_patches
+from sysmap_core.covariance import (
+    combined_covariance,
+    linear_covariance,
+    linear_covariance_draws,
+    ratio_null_weights,
+    spatial_patches,
+)
 from sysmap_core.errors import DataError
 from sysmap_core.posterior import fit_model
 from sysmap_core.regression import least_squares
@@ -84,6 +90,22 @@ def test_dense_sum_over_pairs(sky):
     inverse = np.linalg.inv(values @ values.T)
     dense = inverse @ values @ matrix @ values.T @ inverse
     np.testing.assert_allclose(linear_covariance(field, sky.templates, sky.spectrum).cov, dense, rtol=1e-7, atol=1e-12)
+
+
+def test_many_spectra_at_once(sky):
+    field, a = sky.field(0), np.array([0.1, 0.0, -0.1])
+    spectra = np.array([sky.spectrum, 2.0 * sky.spectrum])
+    found = linear_covariance_draws(field, sky.templates, spectra, a)
+    wanted = [linear_covariance(field, sky.templates, cl, a).cov for cl in spectra]
+    np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-14)
+
+
+def test_independent_pixels_without_a_spectrum(sky):
+    field = sky.field(0)
+    linear = linear_covariance(field, sky.templates, None)
+    np.testing.assert_allclose(linear.cov @ linear.fisher, np.eye(3), atol=1e-10)
+    both = combined_covariance(field, sky.templates, None, np.zeros(3), np.zeros(3), 0.3)
+    np.testing.assert_allclose(both.cov @ both.fisher, np.eye(7), atol=1e-8)
 
 
 def one_pixel_moments(sigma2, q, density, nbar):

@@ -143,6 +143,18 @@ def test_incomplete_arrays(sky, arguments, message):
         decontaminate(sky.field(0).delta, sky.templates.values, "OLS", **arguments)
 
 
+def test_estimated_spectra_make_uncertain_errors(sky):
+    """Draws of the covariance scatter around it as the estimate of the spectrum does."""
+    field = sky.field(0)
+    fit = decontaminate(field, sky.templates)
+    assert fit.cov_a_draws.shape == (32, 3, 3)
+    ratio = np.sqrt(np.diagonal(fit.cov_a_draws, axis1=1, axis2=2) / np.diag(fit.cov_a))
+    np.testing.assert_allclose(ratio.mean(0), 1.0, atol=0.1)
+    # the smoother the template, the fewer multipoles its error rests on
+    assert ratio.std(0)[2] > 2 * ratio.std(0)[0]
+    assert decontaminate(field, sky.templates, "OLS", spectrum=sky.spectrum).cov_a_draws is None
+
+
 def test_a_field_carries_its_own_pixels(sky):
     with pytest.raises(DataError, match="nside came beside a Field"):
         decontaminate(sky.field(0), sky.templates, "OLS", nside=16)
@@ -155,7 +167,7 @@ def test_unknown_covariance(sky):
 
 def test_stored_without_maps(sky):
     content = decontaminate(sky.field(0), sky.templates, "OLS", spectrum=sky.spectrum).to_dict(maps=False)
-    with pytest.raises(DataError, match=r"lacks galaxy_weights, .*: store to_dict\(\), with its maps"):
+    with pytest.raises(DataError, match=r"lacks cov_a_draws, galaxy_weights, .*: store to_dict\(\), with its maps"):
         Decontamination.from_dict(content)
 
 

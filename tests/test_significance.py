@@ -13,6 +13,7 @@ from sysmap_core.significance import (
     likelihood_ratio,
     p_text,
     ratio_realisations,
+    template_p,
     verdict,
 )
 
@@ -32,6 +33,20 @@ def test_family_wise_p_of_copies_is_that_of_one():
     cov = np.full((3, 3), 1 - 1e-9) + 1e-9 * np.eye(3)
     p = family_wise_p(np.full(3, 2.0), cov)
     np.testing.assert_allclose(p, 2 * stats.norm.sf(2.0), atol=5 * 0.25 / np.sqrt(100_000))
+
+
+def test_uncertain_errors_make_heavier_tails():
+    """A mixture of two scales is that of its parts, and larger far out than one scale of the same variance."""
+    parts = np.array([[[0.25]], [[1.75]]])
+    p = family_wise_p(np.array([3.0]), np.eye(1), draws=parts)
+    wanted = np.mean(2 * stats.norm.sf(3.0 / np.sqrt([0.25, 1.75])))
+    np.testing.assert_allclose(p, wanted, rtol=0.1)
+    np.testing.assert_allclose(template_p(np.array([3.0]), np.eye(1), draws=parts), wanted, rtol=1e-12)
+    assert wanted > 2 * stats.norm.sf(3.0)
+
+
+def test_p_of_one_template_is_that_of_a_normal():
+    np.testing.assert_allclose(template_p(np.array([-3.0, 0.0]), np.eye(2)), [2 * stats.norm.sf(3.0), 1.0])
 
 
 def test_p_never_below_its_floor():

@@ -7,6 +7,7 @@ from sysmap_core.sky import Field
 from sysmap_core.spectra import (
     correlate,
     correlation_from_spectrum,
+    estimate_spectrum,
     harmonic_products,
     masked_alm,
     pixel_window,
@@ -105,3 +106,24 @@ def test_shot_noise_is_not_signal():
     counts = rng.poisson(20.0, len(sky.pixels))
     field = Field(counts / counts.mean() - 1, np.full(len(counts), counts.mean()), sky.pixels, 16)
     assert variance(signal_spectrum(field)) < 0.1 / counts.mean()
+
+
+def test_uncertainty_of_the_spectrum_is_its_scatter(sky):
+    """Over clean fields, for multipoles that matter to the amplitudes; the lognormal field scatters somewhat more."""
+    found = [estimate_spectrum(sky.field(seed), sky.templates) for seed in range(60)]
+    for ell in (4, 10, 30):
+        predicted = np.mean([np.log(e.draws[:, ell]).std() for e in found])
+        scatter = np.std([np.log(e.cl[ell]) for e in found])
+        # the scatter of 60 fields is known to 9 %
+        assert 0.7 < predicted / scatter < 1.35
+
+
+def test_spectrum_is_the_mean_of_its_draws(sky):
+    estimate = estimate_spectrum(sky.field(0), sky.templates)
+    assert estimate.draws.shape == (32, 48)
+    spread = estimate.draws[:, 1:].std(0) / np.sqrt(32)
+    np.testing.assert_allclose(
+        estimate.draws[:, 1:].mean(0) / estimate.cl[1:], 1.0, atol=4 * (spread / estimate.cl[1:]).max()
+    )
+    np.testing.assert_array_equal(estimate.draws, estimate_spectrum(sky.field(0), sky.templates).draws)
+    assert np.all(estimate.draws[:, 0] == 0)
