@@ -10,6 +10,19 @@ import pkgutil
 import lazy_loader
 
 _PUBLIC = {
+    "array_methods": [
+        "METHOD_COLORS",
+        "METHOD_LABELS",
+        "METHOD_LINESTYLES",
+        "METHOD_MARKERS",
+        "METHOD_ORDER",
+        "LikelihoodRatioResult",
+        "elasticnet_contamination_fit",
+        "iterative_systematics_decontamination",
+        "likelihood_ratio_test",
+        "method_comparison",
+        "run_decontamination",
+    ],
     "arrays": [
         "get_mle_params",
         "get_param_covariance_from_chain",
@@ -31,9 +44,11 @@ _PUBLIC = {
     "errors": ["DataError", "MissingDataError", "ParameterError", "ShortChainWarning", "SysmapError", "unknown_name"],
     "likelihood": ["LIKELIHOODS"],
     "methods": ["METHODS"],
+    "nulltests": ["footprint_mask_diagnostics", "null_test_cross_correlations", "snr_template_ranking"],
     "posterior": ["Posterior", "fit_model"],
+    "resampling": ["block_bootstrap_variance", "jackknife_covariance"],
     "samples": ["SAMPLES", "find_sample", "load_sample"],
-    "significance": ["likelihood_ratio", "verdict"],
+    "significance": ["family_wise_p", "likelihood_ratio", "verdict"],
     "sky": ["Field", "check_nside", "footprint", "overdensity", "pixel_counts"],
     "spectra": ["signal_spectrum"],
     "templates": ["TemplateSet", "standardise"],

@@ -87,8 +87,8 @@ def _from_curves(sky, found: Curves) -> Estimate:
     return Estimate(found.a, found.a, sigma, diagnostics, selection=found.curve, details=details)
 
 
-def _joint_curves(order, sky, templates, spectrum, seed):
-    return _from_curves(sky, iterative_regression(sky, templates, order=order))
+def _joint_curves(order, sky, templates, spectrum, seed, **options):
+    return _from_curves(sky, iterative_regression(sky, templates, order=order, **options))
 
 
 def _binned_curves(order, sky, templates, spectrum, seed, **options):

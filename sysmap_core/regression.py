@@ -370,8 +370,12 @@ def _fold_products(field, templates, n_folds, n_patches):
     if not 2 <= n_folds <= n_patches:
         msg = f"n_folds is {n_folds} for {n_patches} patches: give 2 folds or more, and at least a patch for each"
         raise ParameterError(msg)
+    if field.nside is None:
+        patches = np.arange(field.n_pix) * n_patches // field.n_pix  # stretches: nothing is known of the sky
+    else:
+        patches = spatial_patches(field.pixels, field.nside, n_patches)
     # short integers are sorted several times faster
-    patches = spatial_patches(field.pixels, field.nside, n_patches).astype(np.min_scalar_type(n_patches))
+    patches = patches.astype(np.min_scalar_type(n_patches))
     held_out = (test for _, test in GroupKFold(n_folds).split(field.delta, groups=patches))
     return [_products(templates.values[:, test], field.delta[test]) for test in held_out]
 

@@ -121,7 +121,7 @@ def jackknife(field: Field, templates: TemplateSet, method: str = "OLS", *, n_pa
     Parameters
     ----------
     field, templates, method, n_patches
-        As in :func:`block_bootstrap`.
+        As in :func:`block_bootstrap`, with the same errors.
 
     Returns
     -------
@@ -245,7 +245,7 @@ def jackknife_covariance(
     Parameters
     ----------
     delta_g_obs, delta_t, good_pixels, nside, estimator, n_patches
-        As in :func:`block_bootstrap_variance`.
+        As in :func:`block_bootstrap_variance`, with the same errors.
 
     Returns
     -------

@@ -4,6 +4,7 @@ import healpy as hp
 import numpy as np
 import pytest
 from skies import ClusteredSky
+from threadpoolctl import threadpool_limits
 
 from sysmap_core.covariance import combined_covariance, linear_covariance, spatial_patches
 from sysmap_core.errors import DataError, ParameterError
@@ -21,6 +22,13 @@ from sysmap_core.templates import TemplateSet
 
 SIGMA = 0.3
 N_MOCKS = 250
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Transforms of small maps take far longer with more threads than there are free cores."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -65,12 +73,11 @@ def refit(field, templates, pick):
 def test_independent_pixels_in_patches(sky, resample):
     """Variances over many fields average to those of least squares."""
     analytic = linear_covariance(noise(sky, 0), sky.templates, np.zeros(48)).cov
-    options = {"n_patches": 40} | ({"n_resamples": 200} if resample is block_bootstrap else {})
-    ratios = [np.diag(resample(noise(sky, s), sky.templates, **options).cov_a / analytic) for s in range(200)]
+    options = {"n_patches": 10} | ({"n_resamples": 200} if resample is block_bootstrap else {})
+    ratios = [np.diag(resample(noise(sky, s), sky.templates, **options).cov_a / analytic) for s in range(600)]
     error = np.std(ratios, axis=0) / np.sqrt(len(ratios))
-    assert error.max() < 0.03
-    # refits of fewer patches scatter more than a first order in 1 / n_patches has it
-    assert np.all(np.abs(np.mean(ratios, axis=0) - 1.0) < 1.0 / 40 + 3.5 * error)
+    assert np.all(error < 0.025)
+    assert np.all(np.abs(np.mean(ratios, axis=0) - 1.0) < 3.5 * error), np.mean(ratios, axis=0)
 
 
 def test_stated_error_is_the_scatter_of_the_deviations(sky):
@@ -208,11 +215,11 @@ def test_bootstrap_of_a_mean():
     values = np.random.default_rng(0).standard_normal(12 * 16**2)
     pixels = np.arange(values.size)
     arguments = (values, np.ones((1, values.size)), pixels, 16, lambda d, t: [d.mean(), d.mean()])
-    found = block_bootstrap_variance(*arguments, n_bootstrap=2000, n_patches=12, seed=1)
-    means = [values[spatial_patches(pixels, 16, 12) == k].mean() for k in range(12)]
+    found = block_bootstrap_variance(*arguments, n_bootstrap=2000, n_patches=6, seed=1)
+    means = [values[spatial_patches(pixels, 16, 6) == k].mean() for k in range(6)]
     assert found.shape == (2,)
-    np.testing.assert_allclose(found, np.var(means, ddof=1) / 12, rtol=3.5 * np.sqrt(2 / 2000))
-    np.testing.assert_array_equal(found, block_bootstrap_variance(*arguments, 2000, 12, 1))
+    np.testing.assert_allclose(found, np.var(means, ddof=1) / 6, rtol=3.5 * np.sqrt(2 / 2000))
+    np.testing.assert_array_equal(found, block_bootstrap_variance(*arguments, 2000, 6, 1))
 
 
 def test_footprint_as_mask_or_as_indices(sky, field):
