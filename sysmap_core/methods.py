@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from .errors import unknown_name
+from .gls import generalised_least_squares, two_moment_fit
 from .isd import Curves, binned_regression, iterative_regression
 from .likelihood import field_rms
 from .posterior import fit_model
@@ -93,6 +94,18 @@ def _joint_curves(order, sky, templates, spectrum, seed, **options):
 
 def _binned_curves(order, sky, templates, spectrum, seed, **options):
     return _from_curves(sky, binned_regression(sky, templates, order=order, spectrum=spectrum, seed=seed, **options))
+
+
+def _gls(sky, templates, spectrum, seed, **options):
+    found = generalised_least_squares(sky, templates, spectrum, **options)
+    cov = np.kron(np.diag([1.0, 0.0]), found.cov)
+    return _linear_estimate(sky, templates, found.a, found.diagnostics, cov=cov)
+
+
+def _gls_comb(sky, templates, spectrum, seed, **options):
+    found = two_moment_fit(sky, templates, spectrum, **options)
+    keep = slice(0, 2 * templates.n_sys)
+    return Estimate(found.a, found.b, found.sigma, found.diagnostics, True, cov=found.cov[keep, keep])
 
 
 @dataclass(frozen=True)
@@ -178,6 +191,8 @@ METHODS = {
             marker="v",
         ),
         Method("MCMC-comb", "MCMC combined", "WEIGHT_COMB", "combined", "#D1495B", _mcmc_comb, marker="*"),
+        Method("GLS", "generalised least squares", "WEIGHT_GLS", "additive", "#1B7F79", _gls, True, "--", "P"),
+        Method("GLS-comb", "GLS, combined", "WEIGHT_GLSC", "combined", "#2F3E63", _gls_comb, True, "-", "X"),
     )
 }
 
