@@ -19,7 +19,6 @@ from .likelihood import MIN_DENSITY
 from .sky import Field
 from .spectra import (
     correlation_from_spectrum,
-    default_lmax,
     harmonic_products,
     masked_alm,
     spectrum_from_correlation,
@@ -73,7 +72,7 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
     fisher = values @ values.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    moments = _PixelMoments(variance(spectrum), 1.0 / field.expected, density, np.ones(field.n_pix))
+    moments = PixelMoments(variance(spectrum), 1.0 / field.expected, density, np.ones(field.n_pix))
     scores = _score_covariance(values, np.zeros_like(values), moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
@@ -152,7 +151,7 @@ def combined_covariance(
     fisher = linear @ mean_slope.T + square @ variance_slope.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    moments = _PixelMoments(variance(spectrum), shot, density, efficiency)
+    moments = PixelMoments(variance(spectrum), shot, density, efficiency)
     scores = _score_covariance(linear, square, moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
@@ -223,8 +222,18 @@ def _density(values, a):
 
 
 @dataclass(frozen=True)
-class _PixelMoments:
-    """Moments of e = q delta + Poisson noise in one pixel, delta lognormal."""
+class PixelMoments:
+    """Moments of e = q delta + Poisson noise in one pixel, for a lognormal field delta.
+
+    Parameters
+    ----------
+    sigma2 : float
+        Variance of the field [1].
+    shot : ndarray, shape (n_pix,)
+        1 / nbar [1].
+    density, efficiency : ndarray, shape (n_pix,)
+        1 + A, and q = 1 + B.
+    """
 
     sigma2: float
     shot: np.ndarray
@@ -232,13 +241,16 @@ class _PixelMoments:
     efficiency: np.ndarray
 
     def second(self):
+        """Mean of e^2."""
         return self.efficiency**2 * self.sigma2 + self.density * self.shot
 
     def third(self):
+        """Mean of e^3."""
         q, nu, s = self.efficiency, self.shot, 1.0 + self.sigma2
         return q**3 * (s**3 - 3.0 * s + 2.0) + 3.0 * q**2 * nu * self.sigma2 + nu**2 * self.density
 
     def fourth(self):
+        """Mean of e^4."""
         q, nu, s, m = self.efficiency, self.shot, 1.0 + self.sigma2, self.density
         delta3, delta4 = s**3 - 3.0 * s + 2.0, s**6 - 4.0 * s**3 + 6.0 * s - 3.0
         noise2 = 3.0 * nu**2 * (m**2 + q**2 * self.sigma2)
@@ -246,17 +258,30 @@ class _PixelMoments:
         return q**4 * delta4 + mixed + nu**3 * m + noise2
 
 
-def _score_covariance(linear, square, moments: _PixelMoments, spectrum, field: Field):
+def moment_spectra(spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    r"""Spectra of a lognormal field, of the field with its square, and of its square.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (lmax + 1,)
+        Spectrum of the field [sr].
+
+    Returns
+    -------
+    tuple of ndarray, shape (lmax + 1,)
+        Legendre transforms of the kernels :math:`\xi`, :math:`c_{12}` and :math:`c_{22}` of
+        :func:`combined_covariance` [sr].
+    """
+    lmax, xi = len(spectrum) - 1, correlation_from_spectrum(spectrum)
+    s, x = 1.0 + variance(spectrum), 1.0 + xi
+    crossed = s * x**2 - 2.0 * x + 2.0 - s
+    squared = s**2 * x**4 - 4.0 * s * x**2 + 2.0 * s + 4.0 * x - 3.0 - (s - 1.0) ** 2
+    return tuple(spectrum_from_correlation(kernel, lmax) for kernel in (xi, crossed, squared))
+
+
+def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Field):
     """Covariance of sum_p u e + v (e^2 - V): harmonic sums over pairs, one-pixel moments for p = p'."""
-    lmax = default_lmax(field.nside)
-    xi = correlation_from_spectrum(spectrum)
-    s, x = 1.0 + moments.sigma2, 1.0 + xi
-    kernels = {
-        "11": xi,
-        "12": s * x**2 - 2.0 * x + 2.0 - s,
-        "22": s**2 * x**4 - 4.0 * s * x**2 + 2.0 * s + 4.0 * x - 3.0 - (s - 1.0) ** 2,
-    }
-    cls = {name: spectrum_from_correlation(kernel, lmax) for name, kernel in kernels.items()}
+    cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum), strict=True))
     q = moments.efficiency
     # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
     first, second = q * linear + q * moments.shot * square, q**2 * square

@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .contamination import MIN_EFFICIENCY
-from .covariance import _PixelMoments
+from .covariance import PixelMoments, moment_spectra
 from .errors import DataError, ParameterError
 from .kernels import PixelCovariance, Solution, solve
 from .likelihood import MIN_DENSITY
 from .sky import Field
-from .spectra import correlation_from_spectrum, default_lmax, spectrum_from_correlation, variance
+from .spectra import variance
 from .templates import TemplateSet
 
 _FIRST_PASS = 1e-2
@@ -309,8 +309,9 @@ class _Moments:
 def _moment_covariance(field, spectrum, state: _Moments):
     """Covariance of (e, e^2 - V), and how many of its parts had to be made positive."""
     shot, q = 1.0 / field.expected, state.efficiency
-    spectra = _moment_spectra(spectrum, default_lmax(field.nside))
-    moments = _PixelMoments(variance(spectrum), shot, state.density, q)
+    first, second, third = moment_spectra(spectrum)
+    spectra = np.array([[first, second], [second, third]]).transpose(2, 0, 1)
+    moments = PixelMoments(variance(spectrum), shot, state.density, q)
     # e is q delta and e^2 - V is q^2 delta^2 + q nu delta, on average over the Poisson noise
     mixing = np.array([[q, q * shot], [np.zeros_like(q), q**2]])
     second, third = moments.second(), moments.third()
@@ -321,16 +322,6 @@ def _moment_covariance(field, spectrum, state: _Moments):
     spectra[0, 0, 0] = _monopole(spectrum)
     clipped = _make_positive(spectra.transpose(1, 2, 0)) + _make_positive(local)
     return PixelCovariance(spectra, mixing, local, field.pixels, field.nside), clipped
-
-
-def _moment_spectra(spectrum, lmax):
-    """Spectra of delta, of delta with delta^2, and of delta^2, shape (lmax + 1, 2, 2)."""
-    xi = correlation_from_spectrum(spectrum)
-    s, x = 1.0 + variance(spectrum), 1.0 + xi
-    crossed = s * x**2 - 2.0 * x + 2.0 - s
-    squared = s**2 * x**4 - 4.0 * s * x**2 + 2.0 * s + 4.0 * x - 3.0 - (s - 1.0) ** 2
-    first, second, third = (spectrum_from_correlation(kernel, lmax) for kernel in (xi, crossed, squared))
-    return np.array([[first, second], [second, third]]).transpose(2, 0, 1)
 
 
 def _make_positive(matrices):

@@ -146,12 +146,12 @@ def amplitudes(results: Mapping[str, Decontamination], truth: Mapping[str, np.nd
     if combined:
         panels.append(("b", "multiplicative amplitude $b$ [per rms]", combined))
     names = next(iter(results.values())).names
-    height = 1.7 + 0.42 * len(names)
+    height = 1.7 + max(0.42, 0.1 * len(results)) * len(names)
     fig, axes = plt.subplots(1, len(panels), figsize=(5.2 * len(panels), height), sharey=True, squeeze=False)
     place = np.arange(len(names))[::-1]
     for ax, (which, title, shown) in zip(axes[0], panels, strict=True):
         for i, (name, result) in enumerate(shown.items()):
-            offset = 0.6 * (0.5 - (i + 0.5) / len(shown))
+            offset = (0.6 if len(shown) < 5 else 0.8) * (0.5 - (i + 0.5) / len(shown))
             value = getattr(result, which)
             error, iid = (np.sqrt(np.diag(getattr(result, f"cov_{which}{kind}"))) for kind in ("", "_iid"))
             ax.errorbar(value, place + offset, xerr=error, fmt="o", ms=4, lw=1.2, color=colour(name), label=label(name))

@@ -1,4 +1,4 @@
-"""Files of weights and of fitted parameters.
+"""Weights of galaxies and randoms, and the files that carry them.
 
 Each galaxy and each random carries the weight of its pixel.  The pair that undoes the
 contamination exactly is ``1 / (1 + B)`` on the galaxies and ``(1 + A) / (1 + B)`` on the
@@ -7,22 +7,27 @@ randoms; a galaxy weight alone cannot remove an additive part.
 
 from __future__ import annotations
 
-import json
+import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import healpy as hp
 import numpy as np
-from astropy.io import fits
 
-from .catalogues import Catalogue, catalogue_checksum
+from . import __version__
+from .catalogues import Catalogue
 from .decontamination import MIN_WEIGHT_DENOMINATOR, Decontamination
-from .files import plain, replacing
+from .files import plain
 from .methods import METHODS
 from .sky import Field
 from .templates import TemplateSet
+from .weight_files import WeightTable, position_checksum, write_params, write_table
 
 RECOMMENDED = "MCMC-comb"
+
+COLUMN_CARDS = {"A_ADD": ("WEIGHT_ADD", "a"), "A_CMB": ("WEIGHT_COMB", "a"), "B_CMB": ("WEIGHT_COMB", "b")}
+"""Amplitudes in the header, by the column of weights that they belong to."""
 
 
 def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
@@ -85,7 +90,6 @@ def write_weights(
     path: str | Path,
     header: Mapping[str, object],
     field: Field,
-    templates: TemplateSet,
     results: Mapping[str, Decontamination],
     galaxies: Catalogue | None,
 ) -> Path:
@@ -96,11 +100,9 @@ def write_weights(
     path : str or Path
         File to write; it appears complete or not at all.
     header : mapping
-        Further header cards, see :func:`header_cards`.
+        Header cards, see :func:`header_cards`.
     field : Field
         Footprint.
-    templates : TemplateSet
-        Templates of the fits.
     results : mapping of str to Decontamination
         Results by method; each gives a column.
     galaxies : Catalogue or None
@@ -111,9 +113,11 @@ def write_weights(
     Path
         The file.
     """
+    best = recommended(results)
     columns = {METHODS[name].column: column(result) for name, result in results.items()}
-    columns["WEIGHT_SYS"] = recommended(results).galaxy_weights
-    return _write(path, header, field, columns, galaxies)
+    meanings = {METHODS[name].column: f"{METHODS[name].label}: {_formula(r)}" for name, r in results.items()}
+    columns["WEIGHT_SYS"], meanings["WEIGHT_SYS"] = best.galaxy_weights, _pair(best)[0]
+    return write_table(path, _table(header, "galaxies", field, galaxies, columns, meanings))
 
 
 def write_random_weights(
@@ -130,7 +134,7 @@ def write_random_weights(
     path : str or Path
         File to write; it appears complete or not at all.
     header : mapping
-        Further header cards.
+        Header cards.
     field : Field
         Footprint.
     results : mapping of str to Decontamination
@@ -143,7 +147,9 @@ def write_random_weights(
     Path
         The file.
     """
-    return _write(path, header, field, {"WEIGHT_SYS": recommended(results).random_weights}, randoms)
+    best = recommended(results)
+    columns, meanings = {"WEIGHT_SYS": best.random_weights}, {"WEIGHT_SYS": _pair(best)[1]}
+    return write_table(path, _table(header, "randoms", field, randoms, columns, meanings))
 
 
 def write_all(
@@ -179,148 +185,147 @@ def write_all(
     tuple of Path
         ``{id}_NSIDE{nside}_WEIGHTS.fits``, ``..._RANDOM_WEIGHTS.fits`` and ``..._params.json``.
     """
-    stem = f"{sample.identifier}_NSIDE{field.nside:04d}"
-    n_galaxies, n_randoms = (len(c) if c is not None else 0 for c in (sample.galaxies, sample.randoms))
-    counts = {"n_galaxies": n_galaxies or round(field.n_galaxies), "n_randoms": n_randoms}
-    cards = header_cards(
-        sample.identifier,
-        field,
-        results,
-        simulated=sample.simulated,
-        **counts,
-        ratio_test=ratio_test,
-        correct=None if verdict is None else verdict.correct,
-    )
+    cards = header_cards(sample, field, templates, results, ratio_test, verdict)
     content = {
         "sample_id": sample.identifier,
         "simulated": sample.simulated,
         "nside": field.nside,
         "n_sys": templates.n_sys,
-        **counts,
+        "n_galaxies": cards["NGAL"],
+        "n_randoms": cards["NRAND"],
         "template_names": list(templates.names),
-        "template_basis": "standardised on the footprint: zero mean, unit rms",
+        "template_basis": f"{cards['TBASIS']}: zero mean, unit rms",
         "template_mean": templates.mean.tolist(),
         "template_rms": templates.rms.tolist(),
+        "template_checksums": template_checksums(templates),
         "sources": dict(sample.sources),
+        "code_version": __version__,
         "methods": {name: result.to_dict(maps=False) for name, result in results.items()},
         "lrt": None if ratio_test is None else plain(vars(ratio_test)),
         "verdict": None if verdict is None else plain(vars(verdict)),
     }
     if sample.truth is not None:
         content["truth"] = {"a": sample.truth.a.tolist(), "b": sample.truth.b.tolist()}
-    folder = Path(folder)
+    stem = _stem(folder, sample, field)
     return (
-        write_weights(folder / f"{stem}_WEIGHTS.fits", cards, field, templates, results, sample.galaxies),
-        write_random_weights(folder / f"{stem}_RANDOM_WEIGHTS.fits", cards, field, results, sample.randoms),
-        write_params(folder / f"{stem}_params.json", content),
+        write_weights(f"{stem}_WEIGHTS.fits", cards, field, results, sample.galaxies),
+        write_random_weights(f"{stem}_RANDOM_WEIGHTS.fits", cards, field, results, sample.randoms),
+        write_params(f"{stem}_params.json", content),
     )
 
 
-def header_cards(
-    sample: str,
-    field: Field,
-    results: Mapping[str, Decontamination],
-    *,
-    simulated: bool,
-    n_galaxies: int,
-    n_randoms: int,
-    ratio_test=None,
-    correct: bool | None = None,
-) -> dict[str, tuple[object, str]]:
-    """Header cards of the weights files, from one table with a comment each.
+def template_checksums(templates: TemplateSet) -> list[str]:
+    """Short checksum of every template.
 
     Parameters
     ----------
-    sample : str
-        Identifier of the sample.
+    templates : TemplateSet
+        Standardised templates.
+
+    Returns
+    -------
+    list of str, length n_sys
+        First 16 hexadecimal digits of the SHA-256 of its values to six decimals.
+    """
+    # in fixed point, as sums differ in their last bits between machines
+    values = np.ascontiguousarray(np.round(templates.values * 1e6), dtype="<i8")
+    return [hashlib.sha256(row.tobytes()).hexdigest()[:16] for row in values]
+
+
+def header_cards(
+    sample,
+    field: Field,
+    templates: TemplateSet,
+    results: Mapping[str, Decontamination],
+    ratio_test=None,
+    verdict=None,
+) -> dict[str, object]:
+    """Header cards of the files of weights, all but those that depend on the rows.
+
+    Parameters
+    ----------
+    sample : Sample
+        Sample with its catalogues.
     field : Field
         Footprint.
+    templates : TemplateSet
+        Templates of the fit.
     results : mapping of str to Decontamination
         Results by method.
-    simulated : bool
-        Whether the galaxies are simulated.
-    n_galaxies, n_randoms : int
-        Objects in the catalogues.
     ratio_test : RatioTest, optional
         Test for multiplicative contamination.
-    correct : bool, optional
-        Whether the verdict is to correct.
+    verdict : Verdict, optional
+        What to do with the sample.
 
     Returns
     -------
     dict
-        Keyword to value and comment.
+        Keyword to value; their meanings are in :data:`~sysmap_core.weight_files.CARDS`.
     """
-    chosen = recommended(results)
+    best = recommended(results)
+    n_galaxies, n_randoms = (len(c) if c is not None else 0 for c in (sample.galaxies, sample.randoms))
     cards = {
-        "SAMPLE": (sample, ""),
-        "SIMULATD": (simulated, "T: simulated galaxies, not a real sample"),
-        "NSIDE": (field.nside, "HEALPix resolution of the fit, RING, equatorial"),
-        "NPIX": (field.n_pix, "footprint pixels"),
-        "NSYS": (len(chosen.names), "templates"),
-        "NGAL": (n_galaxies, "galaxies in the catalogue"),
-        "NRAND": (n_randoms, "randoms in the catalogue"),
-        "SYSFROM": (chosen.method, "method behind WEIGHT_SYS"),
-        "CLIPFRAC": (chosen.clipped, "fraction of pixels at the floor of the weights"),
-        "SEED": (chosen.seed, "seed of the run"),
+        "SAMPLE": sample.identifier,
+        "SIMULATD": sample.simulated,
+        "NSIDE": field.nside,
+        "ORDERING": "RING",
+        "COORDSYS": "C",
+        "NPIX": field.n_pix,
+        "NSYS": templates.n_sys,
+        "NGAL": n_galaxies or round(field.n_galaxies),
+        "NRAND": n_randoms,
+        "SYSFROM": best.method,
+        "SYSMODEL": best.model,
+        "COVFROM": best.covariance,
+        "TBASIS": "standardised on the footprint",
+        "CLIPFRAC": best.clipped,
+        "WFLOOR": MIN_WEIGHT_DENOMINATOR,
+        "SEED": best.seed,
+        "CODEVERS": __version__,
     }
-    if correct is not None:
-        cards["CORRECT"] = (correct, "verdict: T correct, F do not correct")
+    if verdict is not None:
+        cards["CORRECT"] = verdict.correct
     if ratio_test is not None:
-        cards["LRT_LAM"] = (ratio_test.ratio, "likelihood ratio of combined over additive")
-        cards["LRT_P"] = (ratio_test.p, "its p on a clustered sky")
-    for i, name in enumerate(chosen.names, 1):
-        cards[f"TMPL{i:03d}"] = (name, "template")
-        if "MCMC-add" in results:
-            cards[f"A_ADD{i:03d}"] = (results["MCMC-add"].a[i - 1], "additive amplitude, additive model")
-        if "MCMC-comb" in results:
-            cards[f"A_CMB{i:03d}"] = (results["MCMC-comb"].a[i - 1], "additive amplitude, combined model")
-            cards[f"B_CMB{i:03d}"] = (results["MCMC-comb"].b[i - 1], "multiplicative amplitude")
-    return cards
+        cards |= {"LRT_LAM": ratio_test.ratio, "LRT_P": ratio_test.p}
+    numbered = {"TMPL": templates.names, "TSUM": template_checksums(templates), "A_SYS": best.a, "B_SYS": best.b}
+    of_column = {METHODS[name].column: result for name, result in results.items()}
+    for key, (name, which) in COLUMN_CARDS.items():
+        if name in of_column:
+            numbered[key] = getattr(of_column[name], which)
+    return cards | {
+        f"{key}{i:03d}": values[i - 1] for i in range(1, templates.n_sys + 1) for key, values in numbered.items()
+    }
 
 
-def write_params(path: str | Path, content: Mapping[str, object]) -> Path:
-    """Write fitted parameters as JSON.
-
-    Parameters
-    ----------
-    path : str or Path
-        File to write; it appears complete or not at all.
-    content : mapping
-        Plain Python values.
-
-    Returns
-    -------
-    Path
-        The file.
-    """
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=1) + "\n")
-    return Path(path)
+def _stem(folder: str | Path, sample, field: Field) -> str:
+    return str(Path(folder) / f"{sample.identifier}_NSIDE{field.nside:04d}")
 
 
-def _write(path, header, field: Field, columns: Mapping[str, np.ndarray], catalogue: Catalogue | None) -> Path:
-    if catalogue is None:
-        place = {"HPXPIXEL": field.pixels}
-        outside, digest = 0, catalogue_checksum(field.pixels.astype(float), field.expected)
-    else:
+def _formula(result: Decontamination) -> str:
+    return "1 / (1 + A)" if result.model == "additive" else "1 / (1 + B)"
+
+
+def _pair(result: Decontamination) -> tuple[str, str]:
+    """What WEIGHT_SYS is, of galaxies and of randoms."""
+    if result.model == "additive":
+        return "1, with 1 + A of the randoms", "1 + A, with 1 of the galaxies"
+    return "1 / (1 + B), with (1 + A) / (1 + B) of randoms", "(1 + A) / (1 + B), with 1 / (1 + B) of galaxies"
+
+
+def _table(header, kind: str, field: Field, catalogue: Catalogue | None, columns, meanings) -> WeightTable:
+    # from the pixels: a catalogue off the footprint has ones as well, and there they are wrong
+    ones = [name for name, values in columns.items() if np.all(values == 1.0)]
+    unit = dict.fromkeys("WEIGHT_SYS" if name.startswith("WEIGHT_SYS") else name for name in ones)
+    place, outside = {"HPXPIXEL": field.pixels}, 0
+    if catalogue is not None:
         place = {"RA": catalogue.ra, "DEC": catalogue.dec}
         outside = int(np.sum(at_positions(np.zeros(field.n_pix), field, catalogue)))
         columns = {name: at_positions(values, field, catalogue) for name, values in columns.items()}
-        digest = catalogue_checksum(catalogue.ra, catalogue.dec)
-    data = place | columns
-    table = fits.BinTableHDU.from_columns(
-        [fits.Column(n, "K" if v.dtype.kind == "i" else "D", array=v, unit=_unit(n)) for n, v in data.items()],
-        name="WEIGHTS",
-    )
-    for key, card in header.items():
-        table.header[key] = card
-    table.header["NOUTSIDE"] = (outside, "rows off the footprint, with weight one")
-    table.header["CATSUM"] = (digest[:16], "SHA-256 of the positions in order, shortened")
-    with replacing(path) as partial:
-        table.writeto(partial)
-    return Path(path)
+    rows = {"WEIGHTOF": kind, "UNITCOLS": ", ".join(unit), "NOUTSIDE": outside, "CATSUM": position_checksum(place)}
+    return WeightTable(place | columns, {**header, **rows}, meanings)
 
 
-def _unit(name: str) -> str | None:
-    return "deg" if name in ("RA", "DEC") else None
+if __name__ == "__main__":
+    from .weight_checks import main
+
+    sys.exit(main())

@@ -54,7 +54,9 @@ def test_chains_equal_importance_for_many_templates(likelihood, sampler, n_sys):
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 2.5])
 @pytest.mark.parametrize("sampler", ["emcee", "nuts"])
 def test_chains_equal_importance_for_skewed_fields(gamma, sampler, n_sys):
-    assert_same_posterior(skewed_field(gamma, 3_000, n_sys), "skew-normal", sampler)
+    # enough pixels to exclude the other sign where gamma is not zero: an ensemble hardly ever jumps there
+    n_pix = 6_000 if gamma else 3_000
+    assert_same_posterior(skewed_field(gamma, n_pix, n_sys), "skew-normal", sampler)
 
 
 def test_both_signs_of_the_skewness_are_in_the_posterior():
