@@ -12,6 +12,7 @@ from .contamination import invert_contamination
 from .covariance import Calibrated, combined_covariance, linear_covariance, linear_covariance_draws
 from .errors import DataError, unknown_name
 from .files import plain
+from .maximum import check_independent
 from .methods import Estimate, Method, find_method
 from .resampling import KINDS, mock_covariance
 from .sky import Field
@@ -196,8 +197,8 @@ def decontaminate(
     ParameterError
         For an unknown method or covariance.
     DataError
-        When field and templates are on different pixels, the method needs to know the pixels, or
-        the fit cannot be made.
+        When field and templates are on different pixels, templates are linear combinations of each
+        other or reproduce the field, the method needs to know the pixels, or the fit cannot be made.
 
     Notes
     -----
@@ -293,6 +294,7 @@ def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, T
             f"at nside {templates.nside}, or in another order: standardise the templates on field.pixels"
         )
         raise DataError(msg)
+    check_independent(templates.values, templates.names)
     return sky, templates
 
 

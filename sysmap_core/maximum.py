@@ -33,6 +33,32 @@ def principal_axes(templates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.linalg.eigh(templates @ templates.T / templates.shape[1])
 
 
+def check_independent(templates: np.ndarray, names: tuple[str, ...]) -> None:
+    """Stop when templates are linear combinations of each other.
+
+    Parameters
+    ----------
+    templates : ndarray, shape (n_sys, n_pix)
+        Templates with zero mean.
+    names : tuple of str
+        Their names.
+
+    Raises
+    ------
+    DataError
+        Naming those that are involved.
+    """
+    if len(templates) == 0:
+        return
+    eigenvalues, vectors = principal_axes(templates)
+    weak = eigenvalues < DEGENERATE * eigenvalues[-1]
+    if weak.any():
+        involved = np.flatnonzero((np.abs(vectors[:, weak]) > 0.05).any(1))
+        listed = ", ".join(names[i] for i in involved)
+        msg = f"templates {listed} are linear combinations of each other: leave one of them out"
+        raise DataError(msg)
+
+
 def whiten(templates: np.ndarray, names: tuple[str, ...], degenerate: str = "error") -> tuple[np.ndarray, np.ndarray]:
     """Rotate and scale templates so that they are uncorrelated with unit rms.
 
@@ -67,13 +93,10 @@ def whiten(templates: np.ndarray, names: tuple[str, ...], degenerate: str = "err
         raise unknown_name("treatment of degenerate templates", degenerate, ("error", "project"))
     if len(templates) == 0:
         return np.zeros((0, 0)), templates
+    if degenerate == "error":
+        check_independent(templates, names)
     eigenvalues, vectors = principal_axes(templates)
     weak = eigenvalues < DEGENERATE * eigenvalues[-1]
-    if weak.any() and degenerate == "error":
-        involved = np.flatnonzero((np.abs(vectors[:, weak]) > 0.05).any(1))
-        listed = ", ".join(names[i] for i in involved)
-        msg = f"templates {listed} are linear combinations of each other: leave one of them out"
-        raise DataError(msg)
     basis = vectors[:, ~weak] / np.sqrt(eigenvalues[~weak])
     return basis, basis.T @ templates
 

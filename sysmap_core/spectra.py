@@ -13,6 +13,7 @@ import healpy as hp
 import numpy as np
 from scipy.optimize import minimize
 
+from .errors import DataError
 from .sky import Field
 from .templates import TemplateSet
 
@@ -24,6 +25,9 @@ N_SPECTRA = 32
 PIVOT = 50.0
 CURVATURE = 0.5
 """Prior width of the curvature of ln C_l in ln l."""
+
+MIN_LEFT = 1e-6
+"""Smallest share of the variance of a field that templates have to leave."""
 
 MIN_KEPT = 1e-3
 """Smallest share of the power of a multipole that is taken to be left by the removal of templates."""
@@ -276,6 +280,11 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     SpectrumEstimate
         Smooth spectrum of the pixel averages, without shot noise.
 
+    Raises
+    ------
+    DataError
+        When the templates leave nothing of the field.
+
     Notes
     -----
     The model :math:`\ln C_\ell` quadratic in :math:`\ln \ell` goes through everything that
@@ -291,7 +300,11 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     if templates is not None:
         basis = np.vstack([basis, templates.values])
     removal = _Removal(basis, shot, pixels, nside)
-    data = hp.alm2cl(masked_alm(removal.residual(field.delta), pixels, nside)[0], lmax=lmax)[1 : lfit + 1]
+    residual = removal.residual(field.delta)
+    if not np.var(residual) > MIN_LEFT * np.var(field.delta):
+        msg = "templates reproduce delta: there is no field left whose spectrum could be estimated"
+        raise DataError(msg)
+    data = hp.alm2cl(masked_alm(residual, pixels, nside)[0], lmax=lmax)[1 : lfit + 1]
     coupling = _mask_coupling(hp.alm2cl(removal.alms[0], lmax=lmax))[1 : lfit + 1]
     noise = hp.nside2pixarea(nside) ** 2 * shot.sum() / (4.0 * np.pi)
     window = pixel_window(nside, lmax) ** 2

@@ -160,6 +160,23 @@ def test_estimated_spectra_make_uncertain_errors(sky):
     assert decontaminate(field, sky.templates, "OLS", spectrum=sky.spectrum).cov_a_draws is None
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_copies_of_a_template_are_named(sky, method):
+    t = sky.templates
+    names = (*t.names, "copy")
+    copied = type(t)(**vars(t) | {"values": np.vstack([t.values, t.values[0]]), "names": names})
+    with pytest.raises(DataError, match="templates white_noise, copy are linear combinations of each other"):
+        decontaminate(sky.field(0), copied, method)
+
+
+def test_template_that_is_the_observed_map(sky):
+    field, t = sky.field(0), sky.templates
+    delta = (field.delta - field.delta.mean()) / field.delta.std()
+    leaked = type(t)(**vars(t) | {"values": np.vstack([t.values, delta]), "names": (*t.names, "leak")})
+    with pytest.raises(DataError, match="templates reproduce delta"):
+        decontaminate(field, leaked, "OLS")
+
+
 def test_a_field_carries_its_own_pixels(sky):
     with pytest.raises(DataError, match="nside came beside a Field"):
         decontaminate(sky.field(0), sky.templates, "OLS", nside=16)
