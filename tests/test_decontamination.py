@@ -160,6 +160,13 @@ def test_estimated_spectra_make_uncertain_errors(sky):
     assert decontaminate(field, sky.templates, "OLS", spectrum=sky.spectrum).cov_a_draws is None
 
 
+def test_uncertain_errors_are_those_of_the_method(sky):
+    """Draws of the covariance scatter around that of GLS too, which is smaller than that of the linear fit."""
+    fit = decontaminate(sky.field(0), sky.templates, "GLS")
+    ratio = np.sqrt(np.diagonal(fit.cov_a_draws, axis1=1, axis2=2) / np.diag(fit.cov_a))
+    np.testing.assert_allclose(ratio.mean(0), 1.0, atol=0.1)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_copies_of_a_template_are_named(sky, method):
     t = sky.templates
