@@ -43,7 +43,7 @@ class Calibrated:
     fisher: np.ndarray
 
 
-def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a=None) -> Calibrated:
+def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a=None, b=None) -> Calibrated:
     r"""Covariance of the amplitudes of a linear fit.
 
     Parameters
@@ -55,8 +55,8 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
     spectrum : ndarray, shape (3 nside,), or None
         Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels of
         unit variance.
-    a : ndarray, shape (n_sys,), optional
-        Fitted amplitudes; they set the expected density in the shot noise.
+    a, b : ndarray, shape (n_sys,), optional
+        Additive and multiplicative amplitudes; zero by default.
 
     Returns
     -------
@@ -65,20 +65,22 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
 
     Notes
     -----
-    :math:`M (T \Xi T^t) M` with :math:`M = (T T^t)^{-1}`.
+    :math:`M (T \Xi T^t) M` with :math:`M = (T T^t)^{-1}`.  An overdensity is relative to the mean density of the
+    survey, clustering included: see :func:`combined_covariance`.
     """
     values = templates.values
-    density = _density(values, a)
     fisher = values @ values.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    moments = PixelMoments(variance(spectrum), 1.0 / field.expected, density, np.ones(field.n_pix))
-    scores = _score_covariance(values, np.zeros_like(values), moments, spectrum, field)
+    moments = _moments(field, values, spectrum, a, b)
+    none = np.zeros_like(values)
+    weights = _relative_to_mean(values, none, none[0], moments.density, field)
+    scores = _score_covariance(weights, none, moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
 
 
-def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None) -> np.ndarray:
+def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None, b=None) -> np.ndarray:
     r"""Covariances of the amplitudes of a linear fit, for many spectra.
 
     Parameters
@@ -89,8 +91,8 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
         Templates on the same pixels.
     spectra : ndarray, shape (n, 3 nside)
         Spectra of the pixel averages, without shot noise [sr].
-    a : ndarray, shape (n_sys,), optional
-        Fitted amplitudes; they set the expected density in the shot noise.
+    a, b : ndarray, shape (n_sys,), optional
+        Additive and multiplicative amplitudes; zero by default.
 
     Returns
     -------
@@ -98,8 +100,11 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
         What :func:`linear_covariance` gives for each of them.
     """
     values = templates.values
-    alms = masked_alm(values, field.pixels, field.nside) / hp.nside2pixarea(field.nside)
-    noise = (values * (_density(values, a) / field.expected)) @ values.T
+    moments = _moments(field, values, spectra[0], a, b)
+    none = np.zeros_like(values)
+    weights = _relative_to_mean(values, none, none[0], moments.density, field)
+    alms = masked_alm(weights * moments.efficiency, field.pixels, field.nside) / hp.nside2pixarea(field.nside)
+    noise = (weights * (moments.density * moments.shot)) @ weights.T
     inverse = np.linalg.inv(values @ values.T)
     return np.array([inverse @ (harmonic_products(alms, alms, cl) + noise) @ inverse for cl in spectra])
 
@@ -120,7 +125,7 @@ def combined_covariance(
     a, b : ndarray, shape (n_sys,)
         Fitted amplitudes.
     sigma : float
-        Fitted width.
+        Fitted width; with a spectrum, the width is that of the spectrum.
     shot_aware : bool
         Whether the likelihood that was fitted models the shot noise (else it is Eq. 17 of
         Berlfein et al. 2024).
@@ -136,11 +141,21 @@ def combined_covariance(
     :math:`\xi`, :math:`c_{12} = s x^2 - 2x + 2 - s` and
     :math:`c_{22} = s^2 x^4 - 4 s x^2 + 2 s + 4 x - 3 - (s-1)^2`; coincident pixels have the
     moments of Poisson counts of a lognormal field.
+
+    Counts are divided by the mean density of the survey, which is :math:`1 + \bar d` times the true one, with
+    :math:`\bar d = \sum_p \bar n_p e_p / \sum_p \bar n_p`.  To first order this takes :math:`(1 + A)\,\bar d` from e
+    and :math:`[2V - (1 + A) / \bar n]\,\bar d` from :math:`e^2 - V`.
+
+    The fitted width scatters with the power of the largest scales; beside the covariance that a spectrum predicts,
+    the width has to be that of the same spectrum.
     """
-    values, shot = templates.values, 1.0 / field.expected
-    density = _density(values, a)
-    efficiency = 1.0 + b @ values
+    values = templates.values
+    moments = _moments(field, values, spectrum, a, b)
+    density, efficiency, shot = moments.density, moments.efficiency, moments.shot
     modelled_shot = shot if shot_aware else np.zeros_like(shot)
+    if spectrum is not None:
+        unmodelled = np.mean(density * (shot - modelled_shot) / efficiency**2)
+        sigma = np.sqrt(moments.sigma2 + unmodelled)
     model_variance = (sigma * efficiency) ** 2 + density * modelled_shot
     mean_slope = np.vstack([values, np.zeros_like(values), np.zeros((1, field.n_pix))])
     variance_slope = np.vstack(
@@ -151,8 +166,8 @@ def combined_covariance(
     fisher = linear @ mean_slope.T + square @ variance_slope.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    moments = PixelMoments(variance(spectrum), shot, density, efficiency)
-    scores = _score_covariance(linear, square, moments, spectrum, field)
+    weights = _relative_to_mean(linear, square, 2.0 * model_variance - density * modelled_shot, density, field)
+    scores = _score_covariance(weights, square, moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
 
@@ -217,8 +232,18 @@ def spatial_patches(pixels: np.ndarray, nside: int, n_patches: int) -> np.ndarra
     return rank * n_patches // len(pixels)
 
 
-def _density(values, a):
-    return np.maximum(1.0 + (0.0 if a is None else a @ values), MIN_DENSITY) * np.ones(values.shape[1])
+def _moments(field: Field, values, spectrum, a, b) -> PixelMoments:
+    none = np.zeros(len(values))
+    density = np.maximum(1.0 + (none if a is None else a) @ values, MIN_DENSITY)
+    efficiency = 1.0 + (none if b is None else b) @ values
+    return PixelMoments(0.0 if spectrum is None else variance(spectrum), 1.0 / field.expected, density, efficiency)
+
+
+def _relative_to_mean(linear, square, square_mean, density, field: Field) -> np.ndarray:
+    """Weights of e in scores whose data were divided by the mean density of the survey."""
+    share = field.expected / field.expected.sum()
+    response = linear @ density + square @ square_mean
+    return linear - response[:, None] * share
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .contamination import invert_contamination
-from .covariance import Calibrated, combined_covariance, linear_covariance, linear_covariance_draws
+from .covariance import combined_covariance, linear_covariance, linear_covariance_draws
 from .errors import DataError, unknown_name
 from .files import plain
 from .maximum import check_independent
@@ -48,6 +48,8 @@ class Decontamination:
         rms of the field [1].
     cov_a, cov_b : ndarray, shape (n_sys, n_sys)
         Covariances on the clustered sky, see ``covariance``.
+    cov_ab : ndarray, shape (n_sys, n_sys)
+        Covariance of ``a`` (rows) with ``b`` (columns).
     cov_a_iid, cov_b_iid : ndarray, shape (n_sys, n_sys)
         Covariances that independent pixels would have.
     cov_a_draws : ndarray, shape (n_draws, n_sys, n_sys), or None
@@ -83,6 +85,7 @@ class Decontamination:
     sigma: float
     cov_a: np.ndarray
     cov_b: np.ndarray
+    cov_ab: np.ndarray
     cov_a_iid: np.ndarray
     cov_b_iid: np.ndarray
     cov_a_draws: np.ndarray | None = field(repr=False)
@@ -96,6 +99,11 @@ class Decontamination:
     diagnostics: dict
     seed: int
     elapsed_s: float
+
+    @property
+    def cov(self) -> np.ndarray:
+        """Joint covariance of (a, b) on the clustered sky, shape (2 n_sys, 2 n_sys)."""
+        return np.block([[self.cov_a, self.cov_ab], [self.cov_ab.T, self.cov_b]])
 
     @property
     def status(self) -> str:
@@ -140,7 +148,7 @@ class Decontamination:
         if missing:
             msg = f"the stored result lacks {', '.join(missing)}: store to_dict(), with its maps"
             raise DataError(msg)
-        arrays = ("a", "b", "cov_a", "cov_b", "cov_a_iid", "cov_b_iid", *_MAPS[:5])
+        arrays = ("a", "b", "cov_a", "cov_b", "cov_ab", "cov_a_iid", "cov_b_iid", *_MAPS[:5])
         stored = {k: None if content[k] is None else np.array(content[k], float) for k in arrays}
         return cls(**content | stored | {"names": tuple(content["names"])})
 
@@ -344,11 +352,12 @@ def _covariances(sky, templates, row: Method, estimate: Estimate, spectrum, kind
         drawn = mock_covariance(
             sky, templates, spectrum, row.name, n_mocks=N_MOCKS, a=estimate.a, b=estimate.b, seed=seed
         )
-        cov = np.block([[drawn.cov_a, np.zeros((n_sys, n_sys))], [np.zeros((n_sys, n_sys)), drawn.cov_b]])
+        cov = np.cov(np.hstack([drawn.samples_a, drawn.samples_b]), rowvar=False)
     of_a, of_b = slice(0, n_sys), slice(n_sys, 2 * n_sys)
     return {
         "cov_a": cov[of_a, of_a],
         "cov_b": cov[of_b, of_b],
+        "cov_ab": cov[of_a, of_b],
         "cov_a_iid": iid[of_a, of_a],
         "cov_b_iid": iid[of_b, of_b],
     }
@@ -358,12 +367,13 @@ def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tupl
     """Joint covariances of (a, b), with clustering and without."""
     n_sys = templates.n_sys
     if row.model == "combined":
-        both: Calibrated = combined_covariance(
-            sky, templates, spectrum, estimate.a, estimate.b, estimate.sigma, shot_aware=estimate.shot_aware
+        fitted, keep = (estimate.a, estimate.b, estimate.sigma), slice(0, 2 * n_sys)
+        both, iid = (
+            combined_covariance(sky, templates, cl, *fitted, shot_aware=estimate.shot_aware).cov[keep, keep]
+            for cl in (spectrum, None)
         )
-        keep = slice(0, 2 * n_sys)
-        return both.cov[keep, keep], np.linalg.inv(both.fisher)[keep, keep]
-    linear = linear_covariance(sky, templates, spectrum, estimate.a)
+        return both, iid
+    linear = linear_covariance(sky, templates, spectrum, estimate.a, estimate.b)
     # the multiplicative model has b = a, the additive one b = 0
     copies = np.array([[1.0, 1.0], [1.0, 1.0]]) if row.model == "multiplicative" else np.diag([1.0, 0.0])
     iid = estimate.sigma**2 * np.linalg.inv(linear.fisher)
@@ -373,7 +383,7 @@ def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tupl
 def _spread(sky, templates, estimate: Estimate, spectrum: SpectrumEstimate, cov_a) -> np.ndarray:
     """Covariances of a for likely spectra: those of the linear fit, brought to the covariance of this method."""
     draws = np.vstack([spectrum.cl, spectrum.draws])
-    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a))
+    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a, estimate.b))
     to_method = np.linalg.cholesky(cov_a) @ np.linalg.inv(best)
     return np.array([to_method @ root @ root.T @ to_method.T for root in others])
 

@@ -19,7 +19,7 @@ MAX_DRAWS = 990
 """A FITS table has room for 999 columns."""
 
 
-def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[np.ndarray, np.ndarray, str]:
+def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw amplitudes from a normal distribution with their calibrated covariance.
 
     Parameters
@@ -35,8 +35,6 @@ def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[n
     -------
     a, b : ndarray, shape (n_draws, n_sys)
         Amplitudes, per rms of the template.
-    origin : str
-        Covariance that they were drawn from, in words.
 
     Raises
     ------
@@ -46,7 +44,7 @@ def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[n
     if not 1 <= n_draws <= MAX_DRAWS:
         msg = f"n_draws is {n_draws}: give 1 to {MAX_DRAWS}, the columns that a FITS table has room for"
         raise ParameterError(msg)
-    cov, origin = _joint_covariance(result)
+    cov = result.cov
     eigenvalues, vectors = np.linalg.eigh(cov)
     # rounding of a singular matrix, as that of b = a is, would come back as its root
     kept = np.where(eigenvalues > 1e-12 * eigenvalues.max(), eigenvalues, 0.0)
@@ -55,7 +53,7 @@ def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[n
     children = np.random.SeedSequence(seed).spawn(n_draws)
     noise = np.array([np.random.default_rng(child).standard_normal(len(cov)) for child in children])
     a, b = np.split(np.concatenate([result.a, result.b]) + noise @ root, 2, axis=1)
-    return a, b, origin
+    return a, b
 
 
 def draw_weights(
@@ -133,9 +131,9 @@ def write_weight_draws(
     """
     best = recommended(results)
     seed = best.seed if seed is None else seed
-    a, b, origin = draw_amplitudes(best, n_draws, seed)
+    a, b = draw_amplitudes(best, n_draws, seed)
     header = header_cards(sample, field, templates, results)
-    header |= {"NDRAWS": n_draws, "DRAWFROM": origin, "DRAWSEED": seed}
+    header |= {"NDRAWS": n_draws, "DRAWFROM": best.covariance, "DRAWSEED": seed}
     stem, weights, meanings = _stem(folder, sample, field), draw_weights(best, templates, a, b), _pair(best)
 
     def write(i: int, kind: str, objects: Catalogue | None, ending: str) -> Path:
@@ -147,14 +145,3 @@ def write_weight_draws(
         write(0, "galaxies", sample.galaxies, "WEIGHT_DRAWS"),
         write(1, "randoms", sample.randoms, "RANDOM_WEIGHT_DRAWS"),
     )
-
-
-def _joint_covariance(result: Decontamination) -> tuple[np.ndarray, str]:
-    """Covariance of (a, b), and where it comes from."""
-    if getattr(result, "cov", None) is not None:
-        return result.cov, "joint covariance of a and b"
-    if result.model == "multiplicative":  # b is a
-        return np.kron(np.ones((2, 2)), result.cov_a), "cov_a, with b = a"
-    zero = np.zeros_like(result.cov_a)
-    origin = "cov_a" if result.model == "additive" else "cov_a and cov_b: a and b independent"
-    return np.block([[result.cov_a, zero], [zero, result.cov_b]]), origin

@@ -93,10 +93,10 @@ def test_dense_sum_over_pairs(sky):
 
 
 def test_many_spectra_at_once(sky):
-    field, a = sky.field(0), np.array([0.1, 0.0, -0.1])
+    field, a, b = sky.field(0), np.array([0.1, 0.0, -0.1]), np.array([0.0, 0.2, 0.1])
     spectra = np.array([sky.spectrum, 2.0 * sky.spectrum])
-    found = linear_covariance_draws(field, sky.templates, spectra, a)
-    wanted = [linear_covariance(field, sky.templates, cl, a).cov for cl in spectra]
+    found = linear_covariance_draws(field, sky.templates, spectra, a, b)
+    wanted = [linear_covariance(field, sky.templates, cl, a, b).cov for cl in spectra]
     np.testing.assert_allclose(found, wanted, rtol=1e-8, atol=1e-14)
 
 
@@ -129,8 +129,9 @@ def test_dense_sum_with_contamination_and_uneven_coverage():
     t, field = sky.templates.values, sky.field(0)
     nbar = 30.0 * np.exp(0.4 * t[1])
     field = Field(field.delta, nbar, field.pixels, 8)
-    a, b, sigma = np.array([0.1, -0.05, 0.02]), np.array([-0.1, 0.08, 0.05]), 0.37
+    a, b = np.array([0.1, -0.05, 0.02]), np.array([-0.1, 0.08, 0.05])
     density, q, sigma2, lmax = 1 + a @ t, 1 + b @ t, variance(sky.spectrum), 23
+    sigma = np.sqrt(sigma2)
 
     def kernel(function):
         cl = spectrum_from_correlation(function(correlation_from_spectrum(sky.spectrum)), lmax)
@@ -153,9 +154,16 @@ def test_dense_sum_with_contamination_and_uneven_coverage():
     mean = np.vstack([t, 0 * t, 0 * q])
     slope = np.vstack([t / nbar, 2 * sigma**2 * q * t, 2 * sigma * q**2])
     u, w = mean / v, slope / (2 * v**2)
-    scores = u @ k11 @ u.T + u @ k12 @ w.T + w @ k12.T @ u.T + w @ k22 @ w.T
+    moments = np.block([[k11, k12], [k12.T, k22]])
+    # counts over the mean density of the survey: both moments follow its fluctuation
+    share, n = nbar / nbar.sum(), len(nbar)
+    to_survey = np.eye(2 * n)
+    to_survey[:n, :n] -= np.outer(density, share)
+    to_survey[n:, :n] -= np.outer(2 * v - density / nbar, share)
+    weights = np.hstack([u, w]) @ to_survey
+    scores = weights @ moments @ weights.T
     inverse = np.linalg.inv((mean / v) @ mean.T + (slope / (2 * v**2)) @ slope.T)
-    calibrated = combined_covariance(field, sky.templates, sky.spectrum, a, b, sigma)
+    calibrated = combined_covariance(field, sky.templates, sky.spectrum, a, b, 0.37)
     dense = inverse @ scores @ inverse
     np.testing.assert_allclose(calibrated.cov, dense, rtol=1e-6, atol=1e-7 * np.abs(dense).max())
 
@@ -171,10 +179,21 @@ def test_without_clustering_the_errors_are_those_of_poisson_counts(sky):
 def test_contamination_enters_the_shot_noise(sky):
     field = sky.field(0)
     more = linear_covariance(field, sky.templates, np.zeros(48), np.array([0.2, 0.0, 0.0])).cov
-    t = sky.templates.values
+    t, density = sky.templates.values, 1 + 0.2 * sky.templates.values[0]
     inverse = np.linalg.inv(t @ t.T)
-    wanted = inverse @ ((t * (1 + 0.2 * t[0]) / field.expected) @ t.T) @ inverse
+    relative = t - np.outer(t @ density, field.expected / field.expected.sum())
+    wanted = inverse @ ((relative * density / field.expected) @ relative.T) @ inverse
     np.testing.assert_allclose(more, wanted, rtol=1e-8)
+
+
+def test_amplitudes_follow_the_mean_density_of_the_survey(sky):
+    """Where a and b differ, a is taken relative to a mean that clustering moves."""
+    a, b = np.array([0.4, 0.0, 0.0]), np.array([-0.4, 0.0, 0.0])
+    fits = np.array([least_squares(sky.field(i, a, b), sky.templates) for i in range(N_MOCKS)])
+    found = np.sqrt(np.diag(linear_covariance(sky.field(0), sky.templates, sky.spectrum, a, b).cov))
+    alone = np.sqrt(np.diag(linear_covariance(sky.field(0), sky.templates, sky.spectrum, a).cov))
+    assert_is_scatter(found, fits, 0.05)
+    assert alone[0] < 0.8 * np.std(fits, 0)[0]
 
 
 def test_patches_are_compact_and_equal(sky):

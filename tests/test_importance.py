@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sysmap_core.importance import effective_draws, pareto_fit, smoothed_weights
+from sysmap_core.importance import SkewnessProfile, effective_draws, pareto_fit, smoothed_weights
 
 
 @pytest.mark.parametrize("k", [0.2, 0.5, 0.9])
@@ -35,3 +35,24 @@ def test_impossible_draws_have_no_weight():
     weights, _ = smoothed_weights(ratio)
     assert np.all(weights[:10] == 0)
     assert weights.sum() == pytest.approx(1)
+
+
+def test_density_of_the_proposal_along_the_skewness():
+    """Weights against a target with the same conditional normals bring back the target's gamma."""
+    gamma = np.linspace(-2.5, 2.5, 41)
+    profile = SkewnessProfile(
+        gamma=gamma,
+        log_density=-0.5 * ((gamma - 0.3) / 0.5) ** 2,
+        mean=np.column_stack([0.2 * gamma, -gamma]),
+        cov=np.exp(gamma)[:, None, None] * np.array([[1.0, 0.3], [0.3, 0.5]]),
+    )
+    proposal = profile.proposal(20_000, np.random.default_rng(1))
+    drawn = proposal.draws[:, 2]
+    rest = proposal.draws[:, :2] - np.column_stack([0.2 * drawn, -drawn])
+    scale = np.interp(drawn, gamma, np.exp(gamma))
+    precision = np.linalg.inv([[1.0, 0.3], [0.3, 0.5]])
+    target = -0.5 * ((drawn - 0.3) / 0.5) ** 2 - 0.5 * np.einsum("ni,ij,nj->n", rest, precision, rest) / scale
+    weights, k_hat = smoothed_weights(target - np.log(scale) - proposal.log_density)
+    assert k_hat < 0.5
+    assert weights @ drawn == pytest.approx(0.3, abs=0.02)
+    assert weights @ (drawn - 0.3) ** 2 == pytest.approx(0.25, abs=0.02)
