@@ -8,26 +8,18 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from .amplitude_errors import COVARIANCES, amplitude_errors
 from .contamination import invert_contamination
-from .covariance import combined_covariance, linear_covariance, linear_covariance_draws
 from .errors import DataError, unknown_name
 from .files import plain
 from .maximum import check_independent
 from .methods import Estimate, Method, find_method
-from .resampling import KINDS, mock_covariance
 from .sky import Field
-from .spectra import SpectrumEstimate, estimate_spectrum, variance
+from .spectra import SpectrumEstimate, estimate_spectrum
 from .templates import TemplateSet, from_pixels
 
 MIN_WEIGHT_DENOMINATOR = 0.01
 """Floor of the denominators of the weights."""
-
-COVARIANCES = ("auto", "analytic", "realisations", "independent pixels")
-
-MAX_ANALYTIC_RMS = 0.7
-"""rms of the field above which errors of b come from realisations."""
-
-N_MOCKS = 100
 
 _MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
 
@@ -186,9 +178,10 @@ def decontaminate(
         Signal spectrum of the pixel averages [sr], taken as known when it is an array; estimated from the
         field by default.
     covariance : {"auto", "analytic", "realisations", "independent pixels"}
-        Where the errors come from.  ``auto`` is analytic, except for ``b`` of fields with an rms
-        above 0.7 (realisations), for methods that know their own covariance, and for arrays
-        without pixels or expected counts (independent pixels).
+        Where the errors come from.  ``auto`` is analytic, except for methods that know their own covariance,
+        for arrays without pixels or expected counts (independent pixels), and for combined methods where the
+        field is strong (rms above 0.7) or a few modes decide (realisations); see
+        :mod:`sysmap_core.amplitude_errors`.
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
@@ -228,12 +221,11 @@ def decontaminate(
     start = time.perf_counter()
     estimate = row.estimate(sky, templates, spectrum, seed, **options)
     elapsed = time.perf_counter() - start
-    kind = _kind_of_covariance(row, estimate, covariance, spectrum if clustered else None)
-    covariances = _covariances(sky, templates, row, estimate, spectrum, kind, seed)
-    if estimated is not None and kind != "independent pixels":
-        spread = _spread(sky, templates, estimate, estimated, covariances["cov_a"])
-    else:
-        spread = None
+    if not clustered:
+        covariance = "independent pixels"
+    errors = amplitude_errors(
+        sky, templates, row, estimate, (estimated or spectrum) if clustered else None, covariance, seed
+    )
     return Decontamination(
         method=row.name,
         model=row.model,
@@ -241,9 +233,7 @@ def decontaminate(
         a=estimate.a,
         b=estimate.b,
         sigma=estimate.sigma,
-        **covariances,
-        cov_a_draws=spread,
-        covariance=kind,
+        **errors,
         **_weights(sky, templates, row, estimate),
         spectrum=spectrum,
         details=estimate.details,
@@ -331,61 +321,6 @@ def _check_possible(row: Method, covariance: str, clustered: bool) -> None:
     if covariance in ("analytic", "realisations"):
         msg = f"covariance is {covariance!r} for plain arrays: give {needed}, or take 'independent pixels'"
         raise DataError(msg)
-
-
-def _kind_of_covariance(row: Method, estimate: Estimate, covariance: str, spectrum) -> str:
-    if covariance != "auto":
-        return covariance
-    if spectrum is None:
-        return "independent pixels"
-    if estimate.cov is not None:
-        return "estimator"
-    strong = row.model == "combined" and variance(spectrum) > MAX_ANALYTIC_RMS**2
-    return "realisations" if strong and row.name in KINDS else "analytic"
-
-
-def _covariances(sky, templates, row: Method, estimate: Estimate, spectrum, kind: str, seed: int) -> dict:
-    n_sys = templates.n_sys
-    calibrated, iid = _analytic(sky, templates, row, estimate, spectrum)
-    cov = {"analytic": calibrated, "estimator": estimate.cov, "independent pixels": iid}.get(kind)
-    if kind == "realisations":
-        drawn = mock_covariance(
-            sky, templates, spectrum, row.name, n_mocks=N_MOCKS, a=estimate.a, b=estimate.b, seed=seed
-        )
-        cov = np.cov(np.hstack([drawn.samples_a, drawn.samples_b]), rowvar=False)
-    of_a, of_b = slice(0, n_sys), slice(n_sys, 2 * n_sys)
-    return {
-        "cov_a": cov[of_a, of_a],
-        "cov_b": cov[of_b, of_b],
-        "cov_ab": cov[of_a, of_b],
-        "cov_a_iid": iid[of_a, of_a],
-        "cov_b_iid": iid[of_b, of_b],
-    }
-
-
-def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tuple[np.ndarray, np.ndarray]:
-    """Joint covariances of (a, b), with clustering and without."""
-    n_sys = templates.n_sys
-    if row.model == "combined":
-        fitted, keep = (estimate.a, estimate.b, estimate.sigma), slice(0, 2 * n_sys)
-        both, iid = (
-            combined_covariance(sky, templates, cl, *fitted, shot_aware=estimate.shot_aware).cov[keep, keep]
-            for cl in (spectrum, None)
-        )
-        return both, iid
-    linear = linear_covariance(sky, templates, spectrum, estimate.a, estimate.b)
-    # the multiplicative model has b = a, the additive one b = 0
-    copies = np.array([[1.0, 1.0], [1.0, 1.0]]) if row.model == "multiplicative" else np.diag([1.0, 0.0])
-    iid = estimate.sigma**2 * np.linalg.inv(linear.fisher)
-    return np.kron(copies, linear.cov), np.kron(copies, iid)
-
-
-def _spread(sky, templates, estimate: Estimate, spectrum: SpectrumEstimate, cov_a) -> np.ndarray:
-    """Covariances of a for likely spectra: those of the linear fit, brought to the covariance of this method."""
-    draws = np.vstack([spectrum.cl, spectrum.draws])
-    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a, estimate.b))
-    to_method = np.linalg.cholesky(cov_a) @ np.linalg.inv(best)
-    return np.array([to_method @ root @ root.T @ to_method.T for root in others])
 
 
 def _weights(sky, templates, row: Method, estimate: Estimate) -> dict:

@@ -1,4 +1,4 @@
-"""Is a sample contaminated, by what, and does correcting it help?
+"""Is a sample contaminated, and by what?
 
 Every probability here is calibrated: it uses covariances on the clustered sky.
 """
@@ -13,7 +13,6 @@ import numpy as np
 from scipy.stats import chi2, norm
 
 from .covariance import combined_covariance, ratio_null_weights
-from .decontamination import Decontamination
 from .errors import unknown_name
 from .likelihood import field_rms
 from .mocks import clustered_counts, gaussian_spectrum
@@ -267,119 +266,3 @@ def template_p(values: np.ndarray, cov: np.ndarray, *, draws: np.ndarray | None 
     """
     variances = np.diagonal(cov[None] if draws is None else draws, axis1=1, axis2=2)
     return np.mean(2.0 * norm.sf(np.abs(values) / np.sqrt(variances)), axis=0)
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What to do with a sample.
-
-    Parameters
-    ----------
-    contamination : float
-        rms of the additive contamination over the footprint, without its noise bias; zero
-        when the noise exceeds it.
-    fit_error : float
-        rms of the error of the fitted contamination.
-    ratio : float
-        contamination / fit_error.
-    ratio_error : float
-        Standard deviation of the ratio, from the covariance of the amplitudes.
-    detected : tuple of str
-        Templates with a family-wise p below 0.05, strongest first.
-    p : ndarray, shape (n_sys,)
-        Family-wise p of every template.
-    multiplicative : bool
-        Whether multiplicative contamination is detected beside the additive one.
-    model : {"additive", "combined"}
-        The simplest model that does.
-    correct : bool
-        Whether correcting removes more than it adds.
-    column : str
-        Column to use in the files of galaxies and of randoms; empty when it is better not to correct.
-    sentence : str
-        All of this in words.
-    """
-
-    contamination: float
-    fit_error: float
-    ratio: float
-    ratio_error: float
-    detected: tuple[str, ...]
-    p: np.ndarray
-    multiplicative: bool
-    model: str
-    correct: bool
-    column: str
-    sentence: str
-
-
-def verdict(result: Decontamination, templates: TemplateSet, ratio_test: RatioTest | None = None) -> Verdict:
-    r"""Decide from a fit whether to correct a sample, and for what.
-
-    Parameters
-    ----------
-    result : Decontamination
-        Fit of any method.
-    templates : TemplateSet
-        Templates of the fit.
-    ratio_test : RatioTest, optional
-        Test for multiplicative contamination.
-
-    Returns
-    -------
-    Verdict
-        Decision with its numbers.
-
-    Notes
-    -----
-    With :math:`C_T = T T^t / N`: the fit error as a field has variance
-    :math:`D^2 = \mathrm{tr}(\mathrm{Cov}\, C_T)` and the contamination
-    :math:`A^2 = a^t C_T a - D^2`.  Correcting helps when :math:`A^2 > D^2`.
-    """
-    values = templates.values
-    correlation = values @ values.T / values.shape[1]
-    noise = float(np.sum(result.cov_a * correlation))
-    power = float(result.a @ correlation @ result.a)
-    signal = power - noise
-    # variance of a quadratic form of normal amplitudes
-    product = result.cov_a @ correlation
-    spread = np.sqrt(2.0 * np.trace(product @ product) + 4.0 * result.a @ correlation @ product @ result.a)
-    ratio = np.sqrt(max(signal, 0.0) / noise)
-    ratio_error = spread / (2.0 * max(ratio, 1.0) * noise)
-    p = family_wise_p(result.a, result.cov_a, result.seed, draws=result.cov_a_draws)
-    order = np.argsort(-np.abs(result.a) / np.sqrt(np.diag(result.cov_a)))
-    detected = tuple(result.names[i] for i in order if p[i] < SIGNIFICANCE)
-    multiplicative = ratio_test is not None and ratio_test.p < SIGNIFICANCE
-    correct = signal > noise
-    sentence = _sentence(float(ratio), float(ratio_error), detected, multiplicative, correct, ratio_test)
-    return Verdict(
-        contamination=float(np.sqrt(max(signal, 0.0))),
-        fit_error=float(np.sqrt(noise)),
-        ratio=float(ratio),
-        ratio_error=float(ratio_error),
-        detected=detected,
-        p=p,
-        multiplicative=multiplicative,
-        model="combined" if multiplicative else "additive",
-        correct=correct,
-        column="WEIGHT_SYS" if correct else "",
-        sentence=sentence,
-    )
-
-
-def _sentence(ratio, ratio_error, detected, multiplicative, correct, test: RatioTest | None) -> str:
-    found = f"detected: {', '.join(detected)}" if detected else "no template is detected"
-    parts = [
-        f"**{'Correct' if correct else 'Do not correct'}** this sample: the contamination is "
-        f"{ratio:.1f} ± {ratio_error:.1f} times the error of its own fit ({found}, family-wise p < {SIGNIFICANCE})."
-    ]
-    if test is not None:
-        kind = "Both kinds are needed" if multiplicative else "The additive model is enough"
-        probability = f"p {p_text(test.p)}" if test.p <= P_FLOOR else f"p = {p_text(test.p)}"
-        parts.append(f"{kind}: the test for multiplicative contamination has {probability} on a clustered sky.")
-    if correct:
-        use = "use WEIGHT_SYS on the galaxies together with WEIGHT_SYS on the randoms"
-        parts.append(f"To correct, {use}.")
-    else:
-        parts.append("The weights are written all the same, for tests; using them would add noise.")
-    return " ".join(parts)

@@ -14,7 +14,6 @@ from sysmap_core.significance import (
     p_text,
     ratio_realisations,
     template_p,
-    verdict,
 )
 
 
@@ -116,50 +115,3 @@ def test_exceedance_has_a_floor():
 def test_unknown_null(sky):
     with pytest.raises(ParameterError, match="unknown null model 'combined'"):
         likelihood_ratio(sky.field(0), sky.templates, null="combined", spectrum=sky.spectrum)
-
-
-def test_verdict_on_a_contaminated_field(sky):
-    fit = decontaminate(sky.field(0, a=[0.3, 0.0, 0.0]), sky.templates, "OLS", spectrum=sky.spectrum)
-    advice = verdict(fit, sky.templates)
-    assert advice.correct
-    assert (advice.column, advice.model) == ("WEIGHT_SYS", "additive")
-    assert advice.detected[0] == "white_noise"
-    assert advice.contamination == pytest.approx(0.3, abs=0.06)
-    assert advice.sentence.startswith("**Correct** this sample: the contamination is")
-
-
-def test_verdict_on_clean_fields_is_mostly_not_to_correct(sky):
-    advices = [
-        verdict(decontaminate(sky.field(s), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates)
-        for s in range(40)
-    ]
-    # correcting a clean field for a chance alignment above the fit error happens, but rarely
-    assert np.mean([a.correct for a in advices]) < 0.3
-    no = next(a for a in advices if not a.correct)
-    assert no.sentence.startswith("**Do not correct** this sample")
-
-
-def test_contamination_is_unbiased(sky):
-    a = np.array([0.0, 0.1, 0.0])
-    found = []
-    for seed in range(40):
-        fit = decontaminate(sky.field(seed, a=a), sky.templates, "OLS", spectrum=sky.spectrum)
-        power = fit.a @ fit.a  # templates are nearly uncorrelated
-        advice = verdict(fit, sky.templates)
-        found.append(advice.ratio**2 * advice.fit_error**2)
-        assert power > 0
-    error = np.std(found) / np.sqrt(len(found))
-    # clipped at zero, the mean is biased upwards by a small part of its scatter
-    assert np.mean(found) == pytest.approx(0.01, abs=4 * error)
-
-
-def test_error_of_the_ratio_is_its_scatter(sky):
-    found = [
-        verdict(
-            decontaminate(sky.field(s, a=[0.2, 0, 0.1]), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates
-        )
-        for s in range(100)
-    ]
-    scatter = np.std([v.ratio for v in found])
-    # the scatter of 100 skewed fields is known to some 10 %
-    assert np.mean([v.ratio_error for v in found]) == pytest.approx(scatter, rel=0.35)

@@ -8,10 +8,11 @@ from skies import ClusteredSky
 
 from sysmap_core.catalogues import Catalogue, catalogue_checksum
 from sysmap_core.datasets import Sample, Truth
+from sysmap_core.decision import verdict
 from sysmap_core.decontamination import run_methods
 from sysmap_core.methods import METHODS
 from sysmap_core.mocks import scatter_galaxies, uniform_randoms
-from sysmap_core.significance import likelihood_ratio, verdict
+from sysmap_core.significance import likelihood_ratio
 from sysmap_core.weight_checks import check
 from sysmap_core.weight_files import CARDS, read_params, read_weights
 from sysmap_core.weights import (
