@@ -279,6 +279,22 @@ def independent_pixels(
     return rng.poisson(expected * np.maximum(density, 0.0)) / expected - 1.0
 
 
+def clustered_field(sky: Field, gaussian: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw the lognormal field of :func:`clustered_counts`: with the same random numbers, it is the true one.
+
+    Parameters
+    ----------
+    sky, gaussian, rng
+        As there.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        True overdensity on the footprint [1].
+    """
+    return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], sky.nside, rng=rng))[sky.pixels]
+
+
 def clustered_counts(
     sky: Field,
     gaussian: np.ndarray,
@@ -314,7 +330,7 @@ def clustered_counts(
     The combined model of Berlfein et al. (2024), Eq. 13, before the counts are sampled; densities
     that it makes negative are zero.
     """
-    delta = next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], sky.nside, rng=rng))[sky.pixels]
+    delta = clustered_field(sky, gaussian, rng)
     density = np.maximum(1.0 + (1.0 + multiplicative) * delta + additive, 0.0)
     counts = rng.poisson(sky.expected * density)
     if not counts.any():

@@ -13,7 +13,7 @@ from .conditions import Conditions, simulated_conditions
 from .datasets import Sample, SampleInfo, Truth
 from .errors import DataError
 from .ls10 import ls10_south_footprint, sample_spectrum, shape_spectrum
-from .mocks import clustered_counts, gaussian_spectrum, simulate_catalogue, uniform_randoms
+from .mocks import clustered_counts, clustered_field, gaussian_spectrum, simulate_catalogue, uniform_randoms
 from .regrid import to_nside
 from .sky import Field, footprint, pixel_counts
 from .spectra import default_lmax, pixel_window, variance
@@ -145,6 +145,10 @@ class PixelSample:
     def draw(self, seed, additive=0.0, multiplicative=0.0) -> Field:
         """Realisation from a seed, with contamination A and B of shape (n_pix,)."""
         return clustered_counts(self.sky, self.gaussian, np.random.default_rng(seed), additive, multiplicative)
+
+    def truth(self, seed) -> np.ndarray:
+        """True overdensity behind :meth:`draw` with the same seed, shape (n_pix,), relative to the mean of the sky."""
+        return clustered_field(self.sky, self.gaussian, np.random.default_rng(seed))
 
 
 def pixel_sample(

@@ -24,14 +24,14 @@ from .sky import Field
 from .templates import TemplateSet
 from .weight_files import WeightTable, position_checksum, write_params, write_table
 
-RECOMMENDED = "MCMC-comb"
+RECOMMENDED = ("GLS-comb", "MCMC-comb")
 
 COLUMN_CARDS = {"A_ADD": ("WEIGHT_ADD", "a"), "A_CMB": ("WEIGHT_COMB", "a"), "B_CMB": ("WEIGHT_COMB", "b")}
 """Amplitudes in the header, by the column of weights that they belong to."""
 
 
 def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
-    """Result behind WEIGHT_SYS: the combined one, or the last when that was not run.
+    """Result behind WEIGHT_SYS: the best combined one that was run, or the last when none was.
 
     Parameters
     ----------
@@ -41,9 +41,12 @@ def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
     Returns
     -------
     Decontamination
-        One of them.
+        One of them: that of GLS-comb where it converged, which leaves less contamination and more of the clustering
+        than the likelihood of pixels; else that of MCMC-comb.
     """
-    return results.get(RECOMMENDED) or list(results.values())[-1]
+    fitted = [results[name] for name in RECOMMENDED if name in results]
+    converged = [result for result in fitted if result.diagnostics.get("converged", True)]
+    return (converged or fitted or list(results.values())[-1:])[0]
 
 
 def column(result: Decontamination) -> np.ndarray:

@@ -10,7 +10,7 @@ from sysmap_core.ls10 import LS10_SAMPLES
 from sysmap_core.regrid import to_nside
 from sysmap_core.samples import find_sample
 from sysmap_core.sky import footprint, overdensity
-from sysmap_core.standins import CONTAMINATION, amplitudes, simulate_sample
+from sysmap_core.standins import CONTAMINATION, amplitudes, pixel_sample, simulate_sample
 from sysmap_core.templates import standardise, usable
 
 NSIDE = 32
@@ -128,3 +128,12 @@ def test_templates_off_the_footprint():
     empty = Conditions(np.full((1, hp.nside2npix(16)), np.nan), ("EBV",), {})
     with pytest.raises(DataError, match="no pixel of the footprint has all templates"):
         simulate_sample(LS10_SAMPLES[8], 16, 0, empty)
+
+
+def test_truth_of_a_sample_of_pixels():
+    """With very many galaxies the counts are the true field."""
+    sample = pixel_sample(16, 0.4, 1e8)
+    truth = sample.truth(3)
+    wanted = (1.0 + truth) / np.mean(1.0 + truth) - 1.0
+    np.testing.assert_allclose(sample.draw(3).delta, wanted, atol=3e-3)
+    assert np.std(sample.truth(4) - truth) > 0.1

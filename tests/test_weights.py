@@ -74,7 +74,8 @@ def test_one_row_per_galaxy_in_order(run, written):
     for name, row in METHODS.items():
         wanted = at_positions(column(results[name]), field, sample.galaxies)
         np.testing.assert_allclose(table[row.column], wanted)
-    np.testing.assert_array_equal(table["WEIGHT_SYS"], table["WEIGHT_COMB"])
+    np.testing.assert_array_equal(table["WEIGHT_SYS"], table["WEIGHT_GLSC"])
+    assert fits.getheader(written[0], 1)["SYSFROM"] == "GLS-comb"
 
 
 def test_columns_follow_their_formulas(run):
@@ -235,9 +236,13 @@ def test_nothing_half_written(run, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_recommended_without_the_combined_method(run):
-    results = run[3]
+def test_recommended_method(run):
+    results = dict(run[3])
+    assert recommended(results).method == "GLS-comb"
+    results["GLS-comb"] = replace(results["GLS-comb"], diagnostics={"converged": False})
     assert recommended(results).method == "MCMC-comb"
+    del results["MCMC-comb"]
+    assert recommended(results).method == "GLS-comb"
     assert recommended({"OLS": results["OLS"]}).method == "OLS"
 
 
