@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# one process per core already: more threads would only wait for each other
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 from sysmap_core.book import reference

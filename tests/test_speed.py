@@ -1,4 +1,4 @@
-"""Timings with pytest-benchmark: `pytest -m slow tests/test_speed.py`.  Nothing is asserted about time."""
+"""Timings with pytest-benchmark: `pytest -m slow -n 0 tests/test_speed.py`.  Nothing is asserted about time."""
 
 import numpy as np
 import pytest

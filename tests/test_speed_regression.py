@@ -1,4 +1,4 @@
-"""Timings of the regressions: `pytest -m slow tests/test_speed_regression.py`.  Nothing is asserted about time."""
+"""Timings of the regressions: `pytest -m slow -n 0 tests/test_speed_regression.py`.  Nothing is asserted about time."""
 
 import healpy as hp
 import numpy as np
