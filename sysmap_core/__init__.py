@@ -23,6 +23,13 @@ _PUBLIC = {
         "method_comparison",
         "run_decontamination",
     ],
+    "array_spectra": [
+        "correct_power_spectrum_harmonic",
+        "harmonic_bias",
+        "measure_pseudo_cl",
+        "mode_projection_bias",
+        "subtract_template_cl",
+    ],
     "arrays": [
         "get_mle_params",
         "get_param_covariance_from_chain",
@@ -47,6 +54,7 @@ _PUBLIC = {
     "methods": ["METHODS"],
     "nulltests": ["footprint_mask_diagnostics", "null_test_cross_correlations", "snr_template_ranking"],
     "posterior": ["Posterior", "fit_model"],
+    "power_spectra": ["BandEstimator", "BandPowers", "band_powers"],
     "resampling": ["block_bootstrap_variance", "jackknife_covariance"],
     "samples": ["SAMPLES", "find_sample", "load_sample"],
     "significance": ["family_wise_p", "likelihood_ratio"],

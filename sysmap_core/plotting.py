@@ -216,7 +216,7 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
         text = (labels or {}).get(name, label(name) if name != "corrected" else name)
         for ax, scale in ((top, 1.0), (bottom, 1.0 / base)):
             error = None if curve.cov is None else np.abs(curve.error * scale)
-            ax.errorbar(curve.theta / 60.0 * shift, curve.w * scale, yerr=error, label=text, **style)
+            ax.errorbar(curve.theta_nominal / 60.0 * shift, curve.w * scale, yerr=error, label=text, **style)
     top.set_yscale("symlog", linthresh=0.03 * largest)
     bottom.axhline(1.0, color="0.5", lw=0.8)
     for ax in (top, bottom):

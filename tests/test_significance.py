@@ -5,7 +5,6 @@ import pytest
 from scipy import stats
 from skies import ClusteredSky
 
-from sysmap_core.decontamination import decontaminate
 from sysmap_core.errors import ParameterError
 from sysmap_core.significance import (
     exceedance,
@@ -59,7 +58,8 @@ def test_text_of_p():
 
 def test_ratio_is_calibrated_on_clean_fields(sky):
     """Size of the test over clean mocks; Wilks rejects most of them."""
-    tests = [likelihood_ratio(sky.field(s), sky.templates, spectrum=sky.spectrum) for s in range(100)]
+    common = {"spectrum": sky.spectrum, "realisations": 0}
+    tests = [likelihood_ratio(sky.field(s), sky.templates, **common) for s in range(100)]
     rejected = np.mean([t.p < 0.05 for t in tests])
     assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
     assert np.mean([t.p_wilks < 0.05 for t in tests]) > 0.25
@@ -90,7 +90,7 @@ def test_multiplicative_null(sky):
 def test_realisations_have_the_analytic_null(sky, null):
     """Means agree up to what is known of the analytic one: it is 10 to 30 % too large."""
     field = sky.field(0, a=[0.1, 0.0, 0.0], b=0.0 if null == "additive" else [0.1, 0.0, 0.0])
-    analytic = likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum)
+    analytic = likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum, realisations=0)
     ratios = ratio_realisations(field, sky.templates, null=null, spectrum=sky.spectrum, number=100, seed=1)
     error = ratios.std() / np.sqrt(len(ratios))
     assert ratios.mean() - 3 * error < analytic.null_mean < 1.35 * ratios.mean() + 3 * error
@@ -115,3 +115,15 @@ def test_exceedance_has_a_floor():
 def test_unknown_null(sky):
     with pytest.raises(ParameterError, match="unknown null model 'combined'"):
         likelihood_ratio(sky.field(0), sky.templates, null="combined", spectrum=sky.spectrum)
+
+
+@pytest.mark.parametrize("null", ["additive", "multiplicative"])
+def test_null_has_the_mean_of_its_realisations(sky, null):
+    common = {"null": null, "spectrum": sky.spectrum, "seed": 3}
+    field = sky.field(1)
+    drawn = ratio_realisations(field, sky.templates, number=8, **common)
+    test = likelihood_ratio(field, sky.templates, realisations=8, **common)
+    assert test.null_mean == pytest.approx(drawn.mean(), rel=1e-9)
+    alone = likelihood_ratio(field, sky.templates, realisations=0, **common)
+    assert alone.ratio == test.ratio
+    assert (alone.p > test.p) == (alone.null_mean > test.null_mean)
