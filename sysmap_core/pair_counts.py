@@ -16,7 +16,7 @@ import treecorr
 
 from .catalogues import catalogue_checksum
 from .errors import DataError, MissingDataError, unknown_name
-from .points import Bins, Points, angular_bins  # noqa: F401
+from .points import Bins, Points
 
 ENGINES = ("treecorr", "corrfunc")
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
-from .pair_counts import Bins
+from .points import Bins
 
 _PAIRS = 2_000_000
 

@@ -205,7 +205,8 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
     Returns
     -------
     Figure
-        Correlation functions above, ratios below, on axes that hold all values.
+        Correlation functions above, ratios below, on axes that hold all values; crosses mark bins that a
+        correction turned negative.
     """
     fig, (top, bottom) = plt.subplots(2, 1, figsize=(7.0, 6.8), sharex=True, gridspec_kw={"height_ratios": [2.2, 1.3]})
     largest = max(np.nanmax(np.abs(c.w)) for c in curves.values())
@@ -217,6 +218,9 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
         for ax, scale in ((top, 1.0), (bottom, 1.0 / base)):
             error = None if curve.cov is None else np.abs(curve.error * scale)
             ax.errorbar(curve.theta_nominal / 60.0 * shift, curve.w * scale, yerr=error, label=text, **style)
+            if np.any(getattr(curve, "flagged", False)):  # by the correction, below zero
+                at = curve.flagged
+                ax.plot(curve.theta_nominal[at] / 60.0 * shift, (curve.w * scale)[at], "kx", ms=9, zorder=5)
     top.set_yscale("symlog", linthresh=0.03 * largest)
     bottom.axhline(1.0, color="0.5", lw=0.8)
     for ax in (top, bottom):

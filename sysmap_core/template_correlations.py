@@ -19,8 +19,8 @@ from .errors import DataError, MissingDataError, ParameterError
 from .files import plain, replacing
 from .harmonic_pairs import bin_integrals, harmonic_sums
 from .kernels import Transforms
-from .pair_counts import angular_bins
 from .pixel_pairs import pixel_products
+from .points import angular_bins
 from .sampled_pairs import sampled_products, start_points
 from .spectra import default_lmax, harmonic_products
 from .templates import TemplateSet

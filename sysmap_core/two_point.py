@@ -5,7 +5,6 @@ Angles are in arcminutes.  Pairs are counted by the engines of :mod:`sysmap_core
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 
@@ -19,7 +18,6 @@ from .pair_counts import MAX_BIN_SLOP, PairCounts, check_engine, count_pairs, ra
 from .patches import N_PATCHES, RESAMPLINGS, check_patches, patch_centres, patch_numbers, resampled
 from .points import Points, angular_bins, check_points, check_weights
 from .sky import Field, check_nside
-from .templates import TemplateSet
 
 ESTIMATORS = ("auto", "catalogue", "pixels")
 MAX_OBJECTS = 1_000_000
@@ -333,76 +331,6 @@ def measure_catalogues(sample, field: Field, result, estimator: str = "auto") ->
         "observed": angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES),
         result.method: angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES, **weighted),
     }
-
-
-def template_sum(
-    matrix: np.ndarray, templates: TemplateSet, correlate: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    r"""Sum of template correlations, :math:`\sum_{ij} M_{ij} \xi_{ij}(\theta)`.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (n_sys, n_sys)
-        Symmetric matrix M.
-    templates : TemplateSet
-        Templates.
-    correlate : callable
-        Autocorrelation function of a map, (n_pix,) to (n_theta,).
-
-    Returns
-    -------
-    ndarray, shape (n_theta,)
-        The sum; in the eigenbasis of M it needs n_sys autocorrelations, not all pairs.
-    """
-    eigenvalues, vectors = np.linalg.eigh(matrix)
-    keep = np.abs(eigenvalues) > 1e-12 * np.abs(eigenvalues).max(initial=0.0)
-    total = 0.0
-    for value, vector in zip(eigenvalues[keep], vectors.T[keep], strict=True):
-        total = total + value * correlate(vector @ templates.values)
-    return total
-
-
-def corrected_correlation(
-    observed: Correlation,
-    templates: TemplateSet,
-    correlate: Callable[[np.ndarray], np.ndarray],
-    *,
-    a: np.ndarray,
-    cov_a: np.ndarray,
-    b: np.ndarray | None = None,
-    cov_b: np.ndarray | None = None,
-) -> Correlation:
-    r"""Remove the contamination from a correlation function, without its noise bias.
-
-    Parameters
-    ----------
-    observed : Correlation
-        Contaminated correlation function.
-    templates : TemplateSet
-        Templates.
-    correlate : callable
-        Autocorrelation function of a map in the same bins.
-    a, b : ndarray, shape (n_sys,)
-        Amplitudes; no ``b`` means an additive model.
-    cov_a, cov_b : ndarray, shape (n_sys, n_sys)
-        Their calibrated covariances.
-
-    Returns
-    -------
-    Correlation
-        Corrected; the covariance stays that of the observed one.
-
-    Notes
-    -----
-    Berlfein et al. (2024), Eqs. 15, 16 and 21, with the full matrices of template correlations:
-    :math:`w = [w_{obs} - \sum (a a^t - C_a)_{ij} \xi_{ij}] / [1 + \sum (b b^t - C_b)_{ij} \xi_{ij}]`.
-    The squares of noisy amplitudes are too large by their covariance, which is taken off.
-    """
-    numerator = observed.w - template_sum(np.outer(a, a) - cov_a, templates, correlate)
-    denominator = 1.0
-    if b is not None and np.any(b):
-        denominator = 1.0 + template_sum(np.outer(b, b) - cov_b, templates, correlate)
-    return replace(observed, w=numerator / denominator, estimator=f"{observed.estimator}, Eqs. 15-16, noise-debiased")
 
 
 def _check_map(delta, pixels, nside) -> None:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from sysmap_core import pixel_pairs
-from sysmap_core.pair_counts import angular_bins
 from sysmap_core.pixel_pairs import pixel_products
+from sysmap_core.points import angular_bins
 
 NSIDE = 8
 RNG = np.random.default_rng(0)

@@ -15,10 +15,8 @@ from sysmap_core.patches import patch_centres, patch_numbers
 from sysmap_core.templates import standardise, synthetic_maps
 from sysmap_core.two_point import (
     angular_correlation,
-    corrected_correlation,
     pixel_correlation,
     random_pairs,
-    template_sum,
 )
 
 EDGES = np.geomspace(300.0, 1500.0, 6)
@@ -136,41 +134,6 @@ def test_jackknife_error_is_the_scatter(sky):
     ]
     scatter = np.std([c.w for c in curves], axis=0)
     np.testing.assert_allclose(np.mean([c.error for c in curves], axis=0) / scatter, 1.0, atol=0.5)
-
-
-def test_template_sum_holds_all_cross_terms(sky):
-    def correlate(m):
-        return pixel_correlation(m, sky.pixels, 16, edges_arcmin=EDGES).w
-
-    amplitudes = np.array([0.1, -0.2, 0.05])
-    matrix = np.outer(amplitudes, amplitudes)
-    np.testing.assert_allclose(template_sum(matrix, sky, correlate), correlate(amplitudes @ sky.values), rtol=1e-6)
-    np.testing.assert_allclose(
-        template_sum(matrix - 2 * matrix, sky, correlate), -correlate(amplitudes @ sky.values), rtol=1e-6
-    )
-
-
-def test_correction_with_known_amplitudes_is_exact(sky):
-    """Contamination alone, with true amplitudes without error: nothing is left."""
-    a, b, none = np.array([0.1, 0.05, 0.0]), np.array([0.2, 0.0, 0.1]), np.zeros((3, 3))
-
-    def correlate(m):
-        return pixel_correlation(m, sky.pixels, 16, edges_arcmin=EDGES).w
-
-    observed = pixel_correlation(a @ sky.values, sky.pixels, 16, edges_arcmin=EDGES)
-    left = corrected_correlation(observed, sky, correlate, a=a, cov_a=none, b=b, cov_b=none)
-    np.testing.assert_allclose(left.w, 0.0, atol=1e-8)
-    assert "noise-debiased" in left.estimator
-
-
-def test_debiasing_gives_back_what_noise_takes(sky):
-    def correlate(m):
-        return pixel_correlation(m, sky.pixels, 16, edges_arcmin=EDGES).w
-
-    observed = pixel_correlation(sky.values[0], sky.pixels, 16, edges_arcmin=EDGES)
-    cov = 0.01 * np.eye(3)
-    corrected = corrected_correlation(observed, sky, correlate, a=np.zeros(3), cov_a=cov)
-    np.testing.assert_allclose(corrected.w - observed.w, 0.01 * sum(correlate(v) for v in sky.values), rtol=1e-8)
 
 
 def test_empty_bins_are_nan(sky):
