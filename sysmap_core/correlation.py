@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -161,7 +162,8 @@ def _plain(value):
 
 def _checksum(table: Table, facts: Mapping) -> str:
     """Digest of all values, so that a file that was cut or edited is found."""
-    digest = hashlib.sha256(repr(sorted(facts["metadata"].items())).encode())
+    # a YAML header keeps neither the order of keys nor tuples, at any depth
+    digest = hashlib.sha256(json.dumps(facts["metadata"], sort_keys=True).encode())
     digest.update(str(facts["estimator"]).encode())
     for name in table.colnames:
         digest.update(name.encode() + np.ascontiguousarray(table[name], "<f8").tobytes())

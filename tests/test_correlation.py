@@ -6,6 +6,7 @@ from astropy.table import Table
 
 from sysmap_core.correlation import Correlation, read_correlation
 from sysmap_core.errors import DataError, MissingDataError
+from sysmap_core.two_point import pixel_correlation
 
 
 def correlation(n=5, cov=True, **counts):
@@ -116,3 +117,14 @@ def test_an_older_file_stays_when_writing_fails(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         correlation(3).save(path)
     assert path.read_text() == before
+
+
+@pytest.mark.parametrize("engine", ["treecorr", "harmonic"])
+def test_round_trip_of_what_was_measured(tmp_path, engine):
+    """Metadata of every engine comes back, nested ones too."""
+    pixels = np.arange(3072)
+    delta = np.random.default_rng(0).normal(size=3072)
+    measured = pixel_correlation(delta, pixels, 16, edges_arcmin=np.geomspace(300, 2000, 4), engine=engine)
+    found = read_correlation(measured.save(tmp_path / "w.ecsv"))
+    np.testing.assert_array_equal(found.w, measured.w)
+    assert dict(found.metadata) == dict(measured.metadata)
