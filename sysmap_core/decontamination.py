@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from .amplitude_errors import COVARIANCES, amplitude_errors
 from .contamination import invert_contamination
@@ -145,6 +146,8 @@ class Decontamination:
         return cls(**content | stored | {"names": tuple(content["names"])})
 
 
+# products of a fit are small; threads that wait for the next one hold up transforms and JAX (factor 4)
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def decontaminate(
     sky: Field | np.ndarray,
     templates: TemplateSet | np.ndarray,

@@ -10,9 +10,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 
 from sysmap_core.book import reference
-from sysmap_core.book.notebooks import DATA_VARIABLE, fix_data_folder, missing_data
+from sysmap_core.book.notebooks import DATA_VARIABLE, missing_data, prepare_kernels
 
-fix_data_folder()
+prepare_kernels()
 
 collect_ignore = [
     f"reference/{name}.ipynb" for name, case in reference.cases().items() if missing_data(case.get("needs", ""))

@@ -250,9 +250,9 @@ def _checking(execute: Callable) -> Callable:
     @_refusing
     def execute_notebook(input_path, output_path, parameters=None, **options):
         if is_text_notebook(input_path):
-            from .notebooks import fix_data_folder
+            from .notebooks import prepare_kernels
 
-            fix_data_folder()
+            prepare_kernels()
             parameters = checked_parameters(input_path, parameters or {})
             if output_path != "-" and "://" not in output_path:
                 context = click.get_current_context(silent=True)

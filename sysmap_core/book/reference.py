@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SysmapError, unknown_name
-from .notebooks import ROOT, find, fix_data_folder, missing_data, with_parameters
+from .notebooks import ROOT, find, missing_data, prepare_kernels, with_parameters
 
 FOLDER = ROOT / "tests" / "reference"
 
@@ -135,7 +135,7 @@ def main(names: Iterable[str] = (), folder: Path = FOLDER) -> None:
     ParameterError
         When a name is not that of a case.
     """
-    fix_data_folder()
+    prepare_kernels()
     known = cases(folder)
     for name in names:
         if name not in known:

@@ -1,6 +1,7 @@
 """Sphinx side of the book.
 
 * A bad params file stops the build before anything runs.
+* Notebooks run side by side: :mod:`.execution`.
 * Notebooks run again when the package or the real data change, and only then.
 * MathJax is served from the book itself, and nothing else comes from elsewhere: the book reads offline.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 from ..errors import SysmapError
-from . import notebooks, pages
+from . import execution, notebooks, pages
 
 CACHE = ".jupyter_cache-"
 
@@ -37,7 +38,9 @@ def connect(app):
     app.connect("config-inited", _configure)
     app.connect("builder-inited", _check_params_files)
     app.connect("builder-inited", _drop_thebe)
+    app.connect("env-before-read-docs", execution.run_pages)
     app.connect("source-read", _depend_on_notebook)
+    app.add_config_value("sysmap_jobs", 0, "", [int])
     return {"version": "1", "parallel_read_safe": True}
 
 
@@ -59,7 +62,7 @@ def state() -> str:
 
 
 def _configure(app, config) -> None:
-    notebooks.fix_data_folder()
+    notebooks.prepare_kernels()
     build = Path(app.outdir).parent
     # the path is part of the environment: with another one, Sphinx reads every page again
     cache = build / f"{CACHE}{state()}"
