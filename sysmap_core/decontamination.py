@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from .amplitude_errors import COVARIANCES, amplitude_errors
 from .contamination import invert_contamination
 from .errors import DataError, unknown_name
-from .files import plain
+from .files import plain, restored
 from .maximum import check_independent
 from .methods import Estimate, Method, find_method
 from .sky import Field
@@ -137,13 +137,7 @@ class Decontamination:
         DataError
             When something is missing.
         """
-        missing = [f.name for f in fields(cls) if f.name not in content]
-        if missing:
-            msg = f"the stored result lacks {', '.join(missing)}: store to_dict(), with its maps"
-            raise DataError(msg)
-        arrays = ("a", "b", "cov_a", "cov_b", "cov_ab", "cov_a_iid", "cov_b_iid", *_MAPS[:5])
-        stored = {k: None if content[k] is None else np.array(content[k], float) for k in arrays}
-        return cls(**content | stored | {"names": tuple(content["names"])})
+        return restored(cls, content, "result")
 
 
 # products of a fit are small; threads that wait for the next one hold up transforms and JAX (factor 4)

@@ -6,11 +6,12 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from .errors import MissingDataError
+from .errors import DataError, MissingDataError
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 """Where the notebooks write, unless they are told otherwise: beside the package."""
@@ -133,3 +134,41 @@ def plain(value):
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def restored(cls: type, content: dict, what: str):
+    """Result from the plain Python types that :func:`plain` made of its attributes.
+
+    Parameters
+    ----------
+    cls : type
+        Dataclass of the result, with annotations as text; arrays and tuples among them become so again.
+    content : dict
+        All of its attributes.
+    what : str
+        What it is, for the message.
+
+    Returns
+    -------
+    object
+        Equal to the one that was stored; None in an array is NaN.
+
+    Raises
+    ------
+    DataError
+        When something is missing.
+    """
+    missing = [f.name for f in fields(cls) if f.name not in content]
+    if missing:
+        msg = f"the stored {what} lacks {', '.join(missing)}: store to_dict() of all of it"
+        raise DataError(msg)
+    return cls(**{f.name: _retyped(content[f.name], f.type) for f in fields(cls)})
+
+
+def _retyped(value, annotation: str):
+    if value is None:
+        return None
+    if annotation.startswith("np.ndarray"):
+        array = np.array(value)
+        return array.astype(float) if array.dtype == object else array
+    return tuple(value) if annotation.startswith("tuple") else value

@@ -20,7 +20,7 @@ from scipy.special import gammaln
 from .chains import Chain, run_emcee, run_nuts
 from .contamination import MIN_EFFICIENCY, amplitude_basis, check_model
 from .errors import DataError, unknown_name
-from .files import plain
+from .files import plain, restored
 from .importance import importance_draws
 from .likelihood import find_likelihood
 from .maximum import Mode, find_mode, whiten
@@ -143,12 +143,10 @@ class Posterior:
 
     @classmethod
     def from_dict(cls, content: dict) -> Posterior:
-        """Posterior from what :meth:`to_dict` gave."""
-        arrays = {k: np.array(content[k], float) for k in ("a", "b", "cov", "weights")}
-        draws = {k: np.array(v, float) for k, v in content["draws"].items()}
-        best = content["maximum"]
-        maximum = Maximum(**best | {k: np.array(best[k], float) for k in ("a", "b")})
-        return cls(**content | arrays | {"draws": draws, "maximum": maximum, "names": tuple(content["names"])})
+        """Posterior from what :meth:`to_dict` gave; DataError when something is missing."""
+        draws = {k: np.array(v, float) for k, v in content.get("draws", {}).items()}
+        maximum = restored(Maximum, content.get("maximum", {}), "maximum")
+        return restored(cls, content | {"draws": draws, "maximum": maximum}, "posterior")
 
 
 def fit_model(

@@ -8,13 +8,13 @@ of the field itself: the pixel window is part of the relation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import healpy as hp
 import numpy as np
 
 from .errors import DataError, ParameterError
-from .files import plain
+from .files import plain, restored
 from .mode_coupling import (
     MaskedSky,
     check_pixels,
@@ -132,13 +132,7 @@ class BandPowers:
         DataError
             When something is missing.
         """
-        missing = [f.name for f in fields(cls) if f.name not in content]
-        if missing:
-            msg = f"the stored band powers lack {', '.join(missing)}: store to_dict()"
-            raise DataError(msg)
-        arrays = {k: np.array(content[k], float) for k in ("ell", "cl", "noise", "cov", "window")}
-        whole = {"edges": np.array(content["edges"], int), "removed": tuple(content["removed"])}
-        return cls(**content | arrays | whole)
+        return restored(cls, content, "spectrum")
 
 
 class BandEstimator:

@@ -9,14 +9,14 @@ estimator: :func:`at_objects` for catalogues, :func:`from_pixels` for pairs of p
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import healpy as hp
 import numpy as np
 
 from .errors import DataError, MissingDataError, ParameterError
-from .files import plain, replacing
+from .files import plain, replacing, restored
 from .harmonic_pairs import bin_integrals, harmonic_sums
 from .kernels import Transforms
 from .pixel_pairs import pixel_products
@@ -128,13 +128,7 @@ class TemplateCorrelations:
         DataError
             When something is missing.
         """
-        missing = [f.name for f in fields(cls) if f.name not in content]
-        if missing:
-            msg = f"the stored template correlations lack {', '.join(missing)}: store to_dict() of the result"
-            raise DataError(msg)
-        arrays = ("theta_edges", "theta_nominal", "theta_mean", "xi", "error", "zero_lag")
-        stored = {name: np.array(content[name], float) for name in arrays}
-        return cls(**content | stored | {"names": tuple(content["names"])})
+        return restored(cls, content, "template correlation")
 
     def save(self, path: str | Path) -> Path:
         """Write a JSON file that :func:`read` reads.

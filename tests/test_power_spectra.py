@@ -285,7 +285,7 @@ def test_round_trip_through_a_file(tiny):
     for name, value in vars(result).items():
         np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
     assert again.removed == result.removed
-    with pytest.raises(DataError, match="the stored band powers lack window: store to_dict"):
+    with pytest.raises(DataError, match="the stored spectrum lacks window: store to_dict"):
         BandPowers.from_dict({k: v for k, v in result.to_dict().items() if k != "window"})
 
 

@@ -203,7 +203,7 @@ def test_bad_files(sky, tmp_path):
     content = from_harmonics(sky, edges_arcmin=EDGES).to_dict()
     content.pop("xi")
     (tmp_path / "less.json").write_text(json.dumps(content))
-    with pytest.raises(DataError, match="the stored template correlations lack xi"):
+    with pytest.raises(DataError, match="the stored template correlation lacks xi"):
         TemplateCorrelations.from_dict(content)
-    with pytest.raises(DataError, match="lack xi"):
+    with pytest.raises(DataError, match="lacks xi"):
         read(tmp_path / "less.json")
