@@ -1,21 +1,38 @@
 """A params file is a page of the book: its notebook, run with its parameters.
 
 The file is what ``papermill -f`` takes.  Comments at its head name the notebook and the title of
-the page and, when the run needs real data, the environment variable that names their folder::
+the page and, when the run needs real data, the environment variable that names their folder.  A run
+that takes long says how long; it is made when the environment variable SYSMAP_SLOW is set::
 
     # notebook: ls10_sample
     # title: Stellar mass above 10^10.5
     # needs: SYSMAP_DATA
+    # slow: 20 minutes
     sample: "10.5"
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
 from ..errors import ParameterError
 from .notebooks import find, missing_data, with_parameters
+
+SLOW_VARIABLE = "SYSMAP_SLOW"
+"""Environment variable that asks for the pages that take long."""
+
+LATER = """\
+# {title}
+
+:::{{admonition}} Not run: this takes {slow}
+:class: note
+
+Set {variable} to 1 and build the book again, or run the page alone with `papermill notebooks/{notebook}.md -f` and
+its params file.
+:::
+"""
 
 NOTICE = """\
 # {title}
@@ -40,14 +57,14 @@ def read_head(text: str) -> dict[str, str]:
     Returns
     -------
     dict
-        ``notebook``, ``title`` and, where real data are needed, ``needs``.
+        ``notebook``, ``title`` and, where real data are needed, ``needs``; ``slow`` where the run takes long.
 
     Raises
     ------
     ParameterError
         When the notebook or the title is not there.
     """
-    head = dict(re.findall(r"^# *(notebook|title|needs): *(.+?) *$", text, flags=re.M))
+    head = dict(re.findall(r"^# *(notebook|title|needs|slow): *(.+?) *$", text, flags=re.M))
     for key in ("notebook", "title"):
         if key not in head:
             msg = f"the params file has no line `# {key}: ...` at its head: add it"
@@ -97,26 +114,33 @@ def read_page(text: str):
     Returns
     -------
     nbformat.NotebookNode
-        Notebook with the parameters, title and labels of the page; a notice when its data are missing.
+        Notebook with the parameters, title and labels of the page; a notice when its data are missing, or it takes
+        long and nobody asked for it.
 
     Raises
     ------
     ParameterError
         When the head, a name or a value is wrong.
     """
-    from nbformat.v4 import new_markdown_cell
-
     head = read_head(text)
     nb = with_parameters(find(head["notebook"]), read_values(text))
     needs = head.get("needs", "")
     lost = missing_data(needs)
     if lost:
-        notice = NOTICE.format(title=head["title"], lost=lost, variable=needs.split()[0])
-        nb.cells = [new_markdown_cell(notice)]
-        nb.metadata["mystnb"] = {"execution_mode": "off"}
-        return nb
+        return _notice(nb, NOTICE, lost=lost, variable=needs.split()[0], **head)
+    if "slow" in head and not os.environ.get(SLOW_VARIABLE):
+        return _notice(nb, LATER, variable=SLOW_VARIABLE, **head)
     _set_title(nb, head["title"])
     _make_labels_unique(nb, re.sub(r"\W+", "-", head["title"].lower()).strip("-"))
+    return nb
+
+
+def _notice(nb, text: str, **words: str):
+    """A page of text instead of the notebook."""
+    from nbformat.v4 import new_markdown_cell
+
+    nb.cells = [new_markdown_cell(text.format(**words))]
+    nb.metadata["mystnb"] = {"execution_mode": "off"}
     return nb
 
 

@@ -41,6 +41,8 @@ def connect(app):
     app.connect("env-before-read-docs", execution.run_pages)
     app.connect("source-read", _depend_on_notebook)
     app.add_config_value("sysmap_jobs", 0, "", [int])
+    # in the environment, so that pages are read again when it changes
+    app.add_config_value("sysmap_slow", lambda _: os.environ.get(pages.SLOW_VARIABLE, ""), "env", [str])
     return {"version": "1", "parallel_read_safe": True}
 
 
