@@ -91,7 +91,9 @@ def test_page_without_its_data_is_a_notice(tiny):
 def test_page_that_takes_long_is_run_when_asked_for(tiny, monkeypatch):
     page = f"{HEAD}# slow: 20 minutes\nnside: 64"
     monkeypatch.delenv("SYSMAP_SLOW", raising=False)
-    assert text(pages.read_page(page)).startswith("# Small & new (32)\n\n:::{admonition} Not run: this takes 20 minutes")
+    assert text(pages.read_page(page)).startswith(
+        "# Small & new (32)\n\n:::{admonition} Not run: this takes 20 minutes"
+    )
     monkeypatch.setenv("SYSMAP_SLOW", "1")
     assert "nside: int = 64" in "".join(cell.source for cell in pages.read_page(page).cells)
 
