@@ -185,20 +185,21 @@ def two_moment_fit(
         weights = solve(matrix, at.responses, tolerance=accuracy, start=start)
         start, used = weights.values, used + weights.steps
         # the covariance belongs to the parameters at which kernels and responses were taken
-        cov, before = _estimate(weights, at.responses, at.residual)[1], at.theta
+        # as the kernels do, errors take the width of the spectrum: that of one field scatters
+        typical = replace(at, theta=np.append(at.theta[:-1], sigma2))
+        cov, before = _estimate(weights, typical.responses, at.residual)[1], at.theta
         state, held = _root(at, weights.values)
         # fits overshoot the change of their kernels: half way converges where the whole way swings
         at = replace(state, theta=0.5 * (state.theta + before)) if step else state
-    return _two_moment_result(state, cov, before, weights, used, tolerance, held, clipped)
+    return _two_moment_result(state, cov, sigma2, before, weights, used, tolerance, held, clipped)
 
 
-def _two_moment_result(state, cov, before, weights, used, tolerance, held, clipped):
+def _two_moment_result(state, cov, sigma2, before, weights, used, tolerance, held, clipped):
     n_sys = len(state.templates)
     move = float(np.max(np.abs(state.theta - before)[: 2 * n_sys] / np.sqrt(np.diag(cov))[: 2 * n_sys]))
-    sigma = float(np.sqrt(state.theta[-1]))
     # from (a, b, mean, sigma^2) to (a, b, sigma)
     kept = np.r_[: 2 * n_sys, 2 * n_sys + 1]
-    scale = np.r_[np.ones(2 * n_sys), 0.5 / sigma]
+    scale = np.r_[np.ones(2 * n_sys), 0.5 / np.sqrt(sigma2)]
     diagnostics = _diagnostics(weights, used, tolerance)
     if held:
         diagnostics |= {"converged": False, "status": "the efficiency 1 + B was held at its floor"}
@@ -211,6 +212,7 @@ def _two_moment_result(state, cov, before, weights, used, tolerance, held, clipp
         "clipped": clipped,
     }
     cov = cov[np.ix_(kept, kept)] * np.outer(scale, scale)
+    sigma = float(np.sqrt(state.theta[-1]))
     return TwoMomentFit(state.theta[:n_sys], state.theta[n_sys : 2 * n_sys], sigma, cov, diagnostics)
 
 
