@@ -65,6 +65,7 @@ _PUBLIC = {
         "transform_params_from_rotated",
     ],
     "built_maps": ["TemplateMaps", "read_maps", "write_maps"],
+    "clinic": ["Limits", "TemplateReport", "examine"],
     "consistency": ["split_consistency"],
     "contamination": [
         "apply_contamination",
@@ -93,6 +94,7 @@ _PUBLIC = {
     "power_spectra": ["BandEstimator", "BandPowers", "band_powers"],
     "resampling": ["block_bootstrap_variance", "jackknife_covariance"],
     "samples": ["SAMPLES", "find_sample", "load_sample"],
+    "sdss": ["read_foregrounds", "read_sdss_pixels"],
     "significance": ["family_wise_p", "likelihood_ratio"],
     "sky": ["Field", "check_nside", "footprint", "overdensity", "pixel_counts"],
     "spectra": ["signal_spectrum"],
@@ -100,6 +102,7 @@ _PUBLIC = {
     "survey_masks": ["survey_mask"],
     "template_correlations": ["TemplateCorrelations"],
     "templates": ["TemplateSet", "standardise"],
+    "tracers": ["RankCorrelations", "rank_correlations"],
     "two_point": ["angular_correlation", "pixel_correlation", "random_pairs"],
     "weights": ["write_all"],
 }

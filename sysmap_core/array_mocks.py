@@ -283,7 +283,7 @@ def load_real_templates(
 
     Notes
     -----
-    :func:`~sysmap_core.healpix_io.read_templates` reads all maps of a folder.
+    :func:`~sysmap_core.template_files.read_templates` reads all maps of a folder.
     """
     top, name = folder(syst_dir, "syst_dir"), f"{check_nside(nside)}"
     found = [

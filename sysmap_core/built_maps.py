@@ -194,7 +194,7 @@ def write_maps(maps: TemplateMaps, top: str | Path, file_format: str = "fits") -
     top : str or Path
         Folder of the templates, made when it is missing.
     file_format : {"fits", "healsparse"}
-        Full-sky HEALPix maps, which :func:`sysmap_core.healpix_io.read_templates` reads, or HealSparse for a
+        Full-sky HEALPix maps, which :func:`sysmap_core.template_files.read_templates` reads, or HealSparse for a
         part of the sky at NSIDE 1024 and more.
 
     Returns

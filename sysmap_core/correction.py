@@ -160,6 +160,7 @@ def corrected_correlation(
     cov_b: np.ndarray | None = None,
     cov_ab: np.ndarray | None = None,
     cov_a_draws: np.ndarray | None = None,
+    cov_observed_removed: np.ndarray | None = None,
     form: str = "matrix",
     debias: bool = True,
     n_draws: int = N_DRAWS,
@@ -179,6 +180,9 @@ def corrected_correlation(
         Their calibrated covariances; ``a`` and ``b`` are independent where ``cov_ab`` is left out.
     cov_a_draws : ndarray, shape (n, n_sys, n_sys), optional
         Equally likely ``cov_a``, where the uncertainty of the errors matters, as on a spectrum that was estimated.
+    cov_observed_removed : ndarray, shape (n_theta, n_theta), optional
+        Covariance of the observed correlation function (rows) with what is removed from it, of
+        :func:`~sysmap_core.covariance.observed_with_removed`; they are taken as independent where it is left out.
     form : {"matrix", "diagonal rotated", "diagonal"}
         See :func:`amplitude_products`.
     debias : bool
@@ -191,7 +195,7 @@ def corrected_correlation(
     Returns
     -------
     CorrectedCorrelation
-        Corrected, with the covariance of the observed one and of the amplitudes, taken as independent.
+        Corrected, with the covariance of the observed one and of the amplitudes.
 
     Raises
     ------
@@ -204,6 +208,10 @@ def corrected_correlation(
     -----
     Berlfein et al. (2024), Eqs. 15, 16 and 21:
     :math:`w = [w_{obs} - \sum (a a^t - C_a)_{ij} \xi_{ij}] / [1 + \sum (b b^t - C_b)_{ij} \xi_{ij}]`.
+
+    The noise of products of amplitudes grows with the true amplitudes.  Fitted ones are too large by their
+    noise, so the draws for the covariance have them shrunk, to the variance of the contamination that the
+    debiased products have at one place.
     """
     check_bins(observed, correlations)
     if n_draws < 0:
@@ -225,10 +233,14 @@ def corrected_correlation(
     amplitudes = np.diag(sampling)
     if n_draws > 1:
         joint = np.block([[cov_a, cov_ab], [cov_ab.T, cov_b]])
-        drawn = parts(*_draws(a, b, joint, cov_a_draws, n_draws, np.random.default_rng(seed)))
+        centres = _shrunk(a, cov_a, correlations.zero_lag), _shrunk(b, cov_b, correlations.zero_lag)
+        drawn = parts(*_draws(*centres, joint, cov_a_draws, n_draws, np.random.default_rng(seed)))
         amplitudes = amplitudes + np.cov((observed.w - drawn[0]) / drawn[1], rowvar=False)
     w = (observed.w - removed) / gain
-    cov = amplitudes if observed.cov is None else amplitudes + observed.cov / np.outer(gain, gain)
+    scale = np.outer(gain, gain)
+    cov = amplitudes if observed.cov is None else amplitudes + observed.cov / scale
+    if cov_observed_removed is not None:
+        cov = cov - _common(cov_observed_removed, observed.cov, amplitudes * scale) / scale
     found = {
         "w": w,
         "cov": cov if n_draws > 1 else observed.cov,
@@ -303,6 +315,29 @@ def _amplitudes(correlations, a, cov_a, b, cov_b, cov_ab):
             msg = f"{name} is not symmetric, or a variance is negative: give the covariance, not its root or inverse"
             raise DataError(msg)
     return tuple(given[name] for name in ("a", "cov_a", "b", "cov_b", "cov_ab"))
+
+
+def _common(crossed, cov_observed, cov_removed):
+    """Twice the symmetric part of a cross covariance, which cannot be larger than what both have for themselves."""
+    if cov_observed is None or np.shape(crossed) != cov_removed.shape:
+        came = (
+            f"cov_observed_removed has shape {np.shape(crossed)}, and observed {'no' if cov_observed is None else 'a'}"
+        )
+        msg = f"{came} covariance: give {cov_removed.shape}, beside the covariance of the observed correlation function"
+        raise DataError(msg)
+    axes = [np.linalg.eigh(cov) for cov in (cov_observed, cov_removed)]
+    roots = [(vectors * np.sqrt(np.maximum(size, 0.0))) @ vectors.T for size, vectors in axes]
+    inverse = [np.linalg.pinv(root, hermitian=True) for root in roots]
+    left, correlation, right = np.linalg.svd(inverse[0] @ crossed @ inverse[1])
+    possible = roots[0] @ (left * np.minimum(correlation, 1.0)) @ right @ roots[1]
+    return possible + possible.T
+
+
+def _shrunk(amplitudes, cov, zero_lag):
+    """Amplitudes whose contamination has the variance that is left of the fitted one after its noise."""
+    fitted = amplitudes @ zero_lag @ amplitudes
+    left = fitted - np.sum(cov * zero_lag)
+    return amplitudes * np.sqrt(left / fitted) if left > 0.0 else np.zeros_like(amplitudes)
 
 
 def _draws(a, b, joint, cov_a_draws, n_draws: int, rng):

@@ -10,20 +10,26 @@ correlation function of the field.  Nothing is simulated.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import healpy as hp
 import numpy as np
 
 from .errors import DataError
+from .harmonic_pairs import harmonic_cross_sums, harmonic_sums
+from .kernels import Content, coverage_pattern, cross_spectra
 from .likelihood import MIN_DENSITY
+from .points import angular_bins
 from .sky import Field
 from .spectra import (
+    correlate,
     correlation_from_spectrum,
     harmonic_products,
     masked_alm,
     spectrum_from_correlation,
     variance,
 )
+from .template_correlations import TemplateCorrelations
 from .templates import TemplateSet
 
 
@@ -68,16 +74,10 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
     :math:`M (T \Xi T^t) M` with :math:`M = (T T^t)^{-1}`.  An overdensity is relative to the mean density of the
     survey, clustering included: see :func:`combined_covariance`.
     """
-    values = templates.values
-    fisher = values @ values.T
+    fisher = templates.values @ templates.values.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    moments = _moments(field, values, spectrum, a, b)
-    none = np.zeros_like(values)
-    weights = _relative_to_mean(values, none, none[0], moments.density, field)
-    scores = _score_covariance(weights, none, moments, spectrum, field)
-    inverse = np.linalg.inv(fisher)
-    return Calibrated(inverse @ scores @ inverse, fisher)
+    return Calibrated(linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b)[0], fisher)
 
 
 def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None, b=None) -> np.ndarray:
@@ -103,10 +103,26 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
     moments = _moments(field, values, spectra[0], a, b)
     none = np.zeros_like(values)
     weights = _relative_to_mean(values, none, none[0], moments.density, field)
-    alms = masked_alm(weights * moments.efficiency, field.pixels, field.nside) / hp.nside2pixarea(field.nside)
     noise = (weights * (moments.density * moments.shot)) @ weights.T
+    if np.all(moments.efficiency == 1.0):
+        # templates and coverage are the same in all realisations of a sample, which differ in how they are mixed
+        content = Content(field.pixels, values, coverage_pattern(field.expected))
+        products = _spectra_with_coverage(content, field.nside)
+        mixing = np.hstack([np.eye(len(values)), -(values @ moments.density)[:, None] / field.n_pix])
+    else:
+        alms = masked_alm(weights * moments.efficiency, field.pixels, field.nside)
+        products, mixing = cross_spectra(alms, alms), np.eye(len(values))
+    power = (2.0 * np.arange(spectra.shape[1]) + 1.0) * spectra / hp.nside2pixarea(field.nside) ** 2
+    signal = np.moveaxis(products @ power.T, -1, 0)
     inverse = np.linalg.inv(values @ values.T)
-    return np.array([inverse @ (harmonic_products(alms, alms, cl) + noise) @ inverse for cl in spectra])
+    return inverse @ (mixing @ signal @ mixing.T + noise) @ inverse
+
+
+@lru_cache(maxsize=2)
+def _spectra_with_coverage(content: Content, nside: int) -> np.ndarray:
+    pixels, values, pattern = content.arrays
+    alms = masked_alm(np.vstack([values, pattern]), pixels, nside)
+    return cross_spectra(alms, alms)
 
 
 def combined_covariance(
@@ -201,6 +217,59 @@ def ratio_null_weights(calibrated: Calibrated, n_sys: int, null: str = "additive
     information = np.linalg.inv(constraint @ np.linalg.inv(calibrated.fisher) @ constraint.T)
     root = np.linalg.cholesky(information)
     return np.linalg.eigvalsh(root.T @ constraint @ calibrated.cov @ constraint.T @ root)
+
+
+def observed_with_removed(
+    field: Field,
+    templates: TemplateSet,
+    correlations: TemplateCorrelations,
+    spectrum: np.ndarray,
+    *,
+    a: np.ndarray,
+    cov_a: np.ndarray,
+) -> np.ndarray:
+    r"""Covariance of a correlation function of pixels with the contamination that a linear fit removes from it.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    correlations : TemplateCorrelations
+        Their correlations over pairs of pixels.
+    spectrum : ndarray, shape (3 nside,)
+        Spectrum of the pixel averages, without shot noise [sr].
+    a : ndarray, shape (n_sys,)
+        Fitted amplitudes, per rms of the template.
+    cov_a : ndarray, shape (n_sys, n_sys)
+        Their calibrated covariance.
+
+    Returns
+    -------
+    ndarray, shape (n_theta, n_theta)
+        Rows are bins of the observed correlation function, columns of what is removed [1].
+
+    Notes
+    -----
+    Both are quadratic in the data: :math:`w = d^t Q d` and, with :math:`\hat a = H d`,
+    :math:`\hat a^t \xi \hat a`.  For a Gaussian field of covariance :math:`\Xi` around the contamination
+    :math:`T^t a`, with :math:`g = H \Xi`, the covariance is
+    :math:`4\,{\rm tr}[(a a^t - C_a)\,(T Q g^t)\,\xi] + 2\,{\rm tr}[(g Q g^t)\,\xi]`.  Pixels count alike in
+    all averages.  The skewness of a field, left out here, matters on small patches.
+    """
+    values, pixels, nside = templates.values, field.pixels, field.nside
+    functionals = np.linalg.solve(values @ values.T, values)
+    carried = correlate(functionals, np.asarray(spectrum, float), pixels, nside) + functionals / field.expected
+    # an overdensity is relative to the mean density of the survey
+    carried -= carried @ field.expected[:, None] / field.expected.sum()
+    bins = angular_bins(correlations.theta_edges)
+    pairs = harmonic_sums(np.ones((1, field.n_pix)), pixels, nside, bins)[0]
+    means = harmonic_cross_sums(np.vstack([values, carried]), carried, pixels, nside, bins) / pairs
+    of_templates, of_amplitudes = np.split(means, 2)
+    products = np.outer(a, a) - cov_a
+    crossed = np.einsum("ki,ijt,jku->tu", products, of_templates, correlations.xi, optimize=True)
+    return 4.0 * crossed + 2.0 * np.einsum("ijt,iju->tu", of_amplitudes, correlations.xi)
 
 
 def spatial_patches(pixels: np.ndarray, nside: int, n_patches: int) -> np.ndarray:
@@ -311,7 +380,7 @@ def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Fi
     # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
     first, second = q * linear + q * moments.shot * square, q**2 * square
     alms1 = masked_alm(first, field.pixels, field.nside)
-    alms2 = masked_alm(second, field.pixels, field.nside) if np.any(square) else np.zeros_like(alms1)
+    alms2 = masked_alm(second, field.pixels, field.nside)
 
     def pairs(left, right, kernel):
         return harmonic_products(left, right, cls[kernel] / hp.nside2pixarea(field.nside) ** 2)

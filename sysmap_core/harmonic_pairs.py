@@ -8,9 +8,8 @@ from itertools import pairwise
 import healpy as hp
 import numpy as np
 
-from .kernels import Transforms
+from .kernels import Transforms, cross_spectra, default_lmax
 from .points import Bins
-from .spectra import default_lmax
 
 MIN_SHARE = 0.01
 
@@ -49,6 +48,32 @@ def harmonic_sums(values: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins
     sums = power @ integrals.T
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums, power @ angles.T / sums
+
+
+def harmonic_cross_sums(one: np.ndarray, other: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins) -> np.ndarray:
+    """Sums of the products of all maps of two sets over pairs of different pixels, as :func:`harmonic_sums`.
+
+    Parameters
+    ----------
+    one, other : ndarray, shapes (n1, n_pix) and (n2, n_pix)
+        Maps on the footprint.
+    pixels : ndarray of int, shape (n_pix,)
+        HEALPix indices, RING.
+    nside : int
+        Resolution.
+    bins : Bins
+        Bins of separation.
+
+    Returns
+    -------
+    ndarray, shape (n1, n2, n_theta)
+        Every pair of pixels counts once, with the mean of both of its products.
+    """
+    lmax = default_lmax(nside)
+    transforms = Transforms(pixels, nside, lmax)
+    same = (one @ other.T / (4.0 * np.pi))[..., None]
+    power = np.pi * (2.0 * np.arange(lmax + 1) + 1.0) * bin_integrals(tuple(bins.edges), lmax)[0]
+    return (cross_spectra(transforms.analyse(one), transforms.analyse(other)) - same) @ power.T
 
 
 def resolved(pairs: np.ndarray, n_pix: int, nside: int, bins: Bins) -> np.ndarray:

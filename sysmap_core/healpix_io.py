@@ -6,7 +6,6 @@ Nothing is guessed here: what the header leaves open has to be declared by the c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,9 +14,8 @@ import numpy as np
 from astropy.io import fits
 
 from .errors import DataError, MissingDataError, ParameterError, unknown_name
-from .files import checksum, folder, replacing
+from .files import replacing
 from .regrid import galactic_to_equatorial
-from .sky import check_nside
 from .templates import usable
 
 ORDERINGS = ("RING", "NESTED")
@@ -72,55 +70,12 @@ def read_map(
     :func:`sysmap_core.regrid.galactic_to_equatorial`.
     """
     header, table = _first_table(Path(path))
-    ordering = _declared("ordering", ordering, _header_ordering(header, path), path)
-    frame = _declared("frame", frame, _header_frame(header, path), path)
+    ordering = declared("ordering", ordering, _header_ordering(header, path), path)
+    frame = declared("frame", frame, header_frame(header, path), path)
     values = _full_sky(header, table, column, path)
     if ordering == "NESTED":
         values = hp.reorder(values, n2r=True)
     return galactic_to_equatorial(values) if frame == "galactic" else values
-
-
-def read_templates(
-    template_dir: str | Path, nside: int, *, ordering: str | None = None, frame: str | None = None
-) -> tuple[np.ndarray, tuple[str, ...], dict[str, str]]:
-    """Read all template maps of one resolution.
-
-    Parameters
-    ----------
-    template_dir : str or Path
-        Folder with one folder per resolution, e.g. ``0064/``, that holds
-        ``GAIA_{quantity}_NSIDE_00064.fits`` and ``LS10_{quantity}_NSIDE_0064.fits``.
-    nside : int
-        Resolution.
-    ordering, frame : str, optional
-        As in :func:`read_map`, for all files.
-
-    Returns
-    -------
-    maps : ndarray, shape (n_sys, 12 nside^2)
-        Template maps, RING, equatorial, in the order of their file names.
-    names : tuple of str, length n_sys
-        Their quantities.
-    checksums : dict
-        SHA-256 of every file by its name.
-
-    Raises
-    ------
-    MissingDataError
-        When the folder, or any map of this resolution in it, is missing.
-    DataError
-        When two files hold one quantity, or a file has another resolution.
-    """
-    top = folder(template_dir, "template_dir")
-    files = _template_files(top, check_nside(nside))
-    maps = np.empty((len(files), hp.nside2npix(nside)))
-    for row, path in zip(maps, files.values(), strict=True):
-        values = read_map(path, ordering=ordering, frame=frame)
-        if values.size != row.size:
-            msg = f"{path} has NSIDE {hp.npix2nside(values.size)}: move it to the folder of its resolution"
-            raise DataError(msg)
-        row[:] = values
-    return maps, tuple(files), {path.name: checksum(path) for path in files.values()}
 
 
 def write_map(
@@ -186,7 +141,32 @@ def _first_table(path: Path) -> tuple[fits.Header, np.ndarray]:
     raise DataError(msg)
 
 
-def _declared(kind: str, argument: str | None, card: str | None, path: str | Path) -> str:
+def declared(kind: str, argument: str | None, card: str | None, path: str | Path) -> str:
+    """Ordering or frame of a file, from what the user and its header say of it.
+
+    Parameters
+    ----------
+    kind : {"ordering", "frame"}
+        What it is about.
+    argument : str, optional
+        What the user says, in any case.
+    card : str, optional
+        What the header says.
+    path : str or Path
+        The file, for messages.
+
+    Returns
+    -------
+    str
+        Member of :data:`ORDERINGS` or :data:`FRAMES`.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such ordering or frame.
+    DataError
+        When the two contradict one another, or neither says anything: nothing is guessed.
+    """
     known = ORDERINGS if kind == "ordering" else FRAMES
     if argument:
         folded = {k.lower(): k for k in known}
@@ -217,7 +197,26 @@ def _header_ordering(header: fits.Header, path: str | Path) -> str | None:
     return found
 
 
-def _header_frame(header: fits.Header, path: str | Path) -> str | None:
+def header_frame(header: fits.Header, path: str | Path) -> str | None:
+    """Sky frame that a header declares.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Header with COORDSYS, or without.
+    path : str or Path
+        The file, for messages.
+
+    Returns
+    -------
+    str or None
+        Member of :data:`FRAMES`; None where the header does not say.
+
+    Raises
+    ------
+    DataError
+        For another frame.
+    """
     word = str(header.get("COORDSYS", "")).strip().upper()
     for frame, words in _FRAME_WORDS.items():
         if word in words:
@@ -267,24 +266,3 @@ def _value_column(names: list[str], index: str | None, column: int | str) -> str
         msg = f"column is {column}: the file has {len(held)} columns with values, {', '.join(held)}"
         raise ParameterError(msg)
     return held[column]
-
-
-def _template_files(top: Path, nside: int) -> dict[str, Path]:
-    """Files of one resolution by quantity."""
-    pattern = re.compile(rf"(?:GAIA|LS10)_(.+)_NSIDE_0*{nside}\.fits(?:\.gz)?")
-    found: dict[str, Path] = {}
-    for path in sorted((top / f"{nside:04d}").glob("*")):
-        match = pattern.fullmatch(path.name)
-        if match and match[1] in found:
-            msg = f"template {match[1]} is in {found[match[1]].name} and in {path.name}: keep one of them"
-            raise DataError(msg)
-        if match:
-            found[match[1]] = path
-    if not found:
-        there = ", ".join(sorted(p.name for p in top.iterdir() if re.fullmatch(r"\d{4}", p.name))) or "none"
-        msg = (
-            f"no template map GAIA_*_NSIDE_{nside:05d}.fits or LS10_*_NSIDE_{nside:04d}.fits in {top}/{nside:04d}: "
-            f"put them there, or take a resolution that is there ({there})"
-        )
-        raise MissingDataError(msg)
-    return found

@@ -15,7 +15,7 @@ from astropy.io import fits
 
 from .errors import DataError, MissingDataError, ParameterError, unknown_name
 from .files import replacing
-from .healpix_io import _declared, _header_frame
+from .healpix_io import declared, header_frame
 from .partial_sky import PartialMap
 from .sky import check_nside
 
@@ -66,7 +66,7 @@ def read_healsparse(
     _check_is_healsparse(path)
     found = healsparse.HealSparseMap.read(str(path))
     header = {str(k): v for k, v in (found.metadata or {}).items()}
-    if _declared("frame", frame, _header_frame(header, path), path) != "equatorial":
+    if declared("frame", frame, header_frame(header, path), path) != "equatorial":
         msg = f"{path} is Galactic: bring it to equatorial coordinates first, as only those are read from HealSparse"
         raise DataError(msg)
     partial = _partial(_single(found, column, path), header, path)

@@ -9,15 +9,66 @@ size of a pixel matrix is ever made.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import ducc0
 import healpy as hp
 import numpy as np
 
-from .spectra import default_lmax
-
 MAX_STEPS = 500
 _DEPENDENT = 1e-12
+_DIGITS = 12
+
+
+def default_lmax(nside: int) -> int:
+    """Band limit of a HEALPix map.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution.
+
+    Returns
+    -------
+    int
+        3 nside - 1.
+    """
+    return 3 * nside - 1
+
+
+class Content:
+    """Arrays as a key of a cache: equal where their values are.
+
+    Parameters
+    ----------
+    *arrays : ndarray
+        Arrays.
+    """
+
+    def __init__(self, *arrays: np.ndarray):
+        self.arrays = arrays
+
+    def __hash__(self):
+        return hash(tuple(array.tobytes() for array in self.arrays))
+
+    def __eq__(self, other):
+        return all(np.array_equal(one, two) for one, two in zip(self.arrays, other.arrays, strict=True))
+
+
+def coverage_pattern(expected: np.ndarray) -> np.ndarray:
+    """Expected counts relative to their mean.
+
+    Parameters
+    ----------
+    expected : ndarray, shape (n_pix,)
+        Expected counts.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        The same for all realisations of a sample, down to the last digit: rounding is cut off.
+    """
+    return np.round(expected / np.mean(expected), _DIGITS)
 
 
 class Transforms:
@@ -50,7 +101,12 @@ class Transforms:
             "spin": 0,
             "nthreads": 0,
         }
-        self.lmax, self.ell = lmax, hp.Alm.getlm(lmax)[0]
+        self.lmax = lmax
+
+    @cached_property
+    def ell(self) -> np.ndarray:
+        """Multipole of every coefficient, shape (n_alm,)."""
+        return hp.Alm.getlm(self.lmax)[0]
 
     def analyse(self, values: np.ndarray) -> np.ndarray:
         """Sums over pixels of maps times spherical harmonics, shapes (..., n_pix) to (..., n_alm)."""
@@ -64,6 +120,32 @@ class Transforms:
         """Maps on the footprint from their coefficients, shapes (..., n_alm) to (..., n_pix)."""
         maps = ducc0.sht.synthesis(alm=alms.reshape(-1, 1, alms.shape[-1]), **self._geometry)
         return maps[:, 0, self._inside].reshape(*alms.shape[:-1], -1)
+
+
+def cross_spectra(alms1: np.ndarray, alms2: np.ndarray) -> np.ndarray:
+    """Cross spectra of all pairs of two sets of maps.
+
+    Parameters
+    ----------
+    alms1, alms2 : ndarray of complex, shapes (n1, n_alm) and (n2, n_alm)
+        Harmonic coefficients of real maps.
+
+    Returns
+    -------
+    ndarray, shape (n1, n2, lmax + 1)
+        Spectra [sr].
+    """
+    lmax = hp.Alm.getlmax(alms1.shape[-1])
+    order = np.argsort(hp.Alm.getlm(lmax)[0], kind="stable")
+    # real and imaginary parts of one multipole side by side: its spectra are one product of matrices
+    rows1 = np.take(alms1, order, axis=-1).view(float)
+    rows2 = rows1 if alms2 is alms1 else np.take(alms2, order, axis=-1).view(float)
+    found = np.empty((len(alms1), len(alms2), lmax + 1))
+    for ell in range(lmax + 1):
+        part = slice(ell * (ell + 1), (ell + 1) * (ell + 2))
+        both_signs = 2.0 * rows1[:, part] @ rows2[:, part].T
+        found[..., ell] = (both_signs - np.outer(alms1[:, ell].real, alms2[:, ell].real)) / (2 * ell + 1)
+    return found
 
 
 class PixelCovariance:

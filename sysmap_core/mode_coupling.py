@@ -11,10 +11,9 @@ import healpy as hp
 import numpy as np
 
 from .errors import DataError
-from .kernels import Transforms
+from .kernels import Transforms, cross_spectra, default_lmax
 from .maximum import check_independent
 from .sky import Field, check_nside
-from .spectra import default_lmax
 from .templates import TemplateSet
 
 
@@ -182,7 +181,7 @@ def template_power(sky: MaskedSky, templates: TemplateSet, a: np.ndarray, cov_a:
         msg = f"{came}: give ({n_sys},) and ({n_sys}, {n_sys}), one row for each template"
         raise DataError(msg)
     alms = sky.analyse(templates.values)
-    return np.einsum("ij,ijl->l", np.outer(a, a) - cov_a, _cross_spectra(alms, alms))
+    return np.einsum("ij,ijl->l", np.outer(a, a) - cov_a, cross_spectra(alms, alms))
 
 
 def weight_spectrum(first: MaskedSky, one: np.ndarray, second: MaskedSky, other: np.ndarray, lmax: int) -> np.ndarray:
@@ -216,14 +215,14 @@ def removed_power(first: MaskedSky, spectrum: np.ndarray, second: MaskedSky | No
     ----------
     first : MaskedSky
         Footprint with its templates.
-    spectrum : ndarray, shape (lmax + 1,)
-        Spectrum of the pixel averages, assumed or estimated [sr].
+    spectrum : ndarray, shape (..., lmax + 1)
+        One or more spectra of the pixel averages, assumed or estimated [sr].
     second : MaskedSky, optional
         Footprint of the other field of a cross spectrum.
 
     Returns
     -------
-    ndarray, shape (lmax + 1,)
+    ndarray, shape (..., lmax + 1)
         What is missing on average, at every multipole [sr]; it is proportional to the spectrum.
 
     Raises
@@ -238,16 +237,20 @@ def removed_power(first: MaskedSky, spectrum: np.ndarray, second: MaskedSky | No
     their amplitudes, it is :math:`\sum_i 2\, C_\ell[W f_i, W S h_i]
     - \sum_{ij} C_\ell[W f_i, W f_j]\, h_i^t S h_j` for a field of covariance S.
     """
-    if np.shape(spectrum) != (first.lmax + 1,):
-        msg = f"the spectrum has shape {np.shape(spectrum)}: give {first.lmax + 1} multipoles, from 0"
+    spectrum = np.asarray(spectrum, float)
+    if spectrum.shape[-1:] != (first.lmax + 1,):
+        msg = f"the spectrum has shape {spectrum.shape}: give {first.lmax + 1} multipoles, from 0"
         raise DataError(msg)
     second = second or first
-    power = np.asarray(spectrum, float)[first.transforms.ell]
-    covered = [
-        other.transforms.synthesise(own.transforms.analyse(own.functionals) * power)
-        for own, other in ((first, second), (second, first))
-    ]
-    return _removed(first, second, *covered)
+    sides, crossed = _sides(first, second), cross_spectra(first.alms, second.alms)
+    heads = [own.transforms.analyse(own.functionals) for own, _ in sides]
+
+    def removed(power):
+        covered = [other.transforms.synthesise(h * power) for (_, other), h in zip(sides, heads, strict=True)]
+        return _removed(first, second, covered, crossed)
+
+    rows = spectrum.reshape(-1, first.lmax + 1)[:, first.transforms.ell]
+    return np.array([removed(power) for power in rows]).reshape(spectrum.shape)
 
 
 def removed_response(first: MaskedSky, second: MaskedSky, bands: np.ndarray) -> np.ndarray:
@@ -267,16 +270,16 @@ def removed_response(first: MaskedSky, second: MaskedSky, bands: np.ndarray) -> 
     """
     ell, degrees = first.transforms.ell, 2.0 * np.arange(first.lmax + 1) + 1.0
     functionals = [sky.transforms.analyse(sky.functionals) for sky in (first, second)]
-    amplitudes = degrees * _cross_spectra(*functionals)
-    response = -np.einsum("ijb,ijl->bl", _cross_spectra(first.alms, second.alms) @ bands.T, amplitudes)
-    sides = [(first, second, functionals[0]), (second, first, functionals[1])]
-    for own, other, heads in sides[:1] if first is second else sides:
-        share = 2.0 if first is second else 1.0
+    amplitudes = degrees * cross_spectra(*functionals)
+    response = -np.einsum("ijb,ijl->bl", cross_spectra(first.alms, second.alms) @ bands.T, amplitudes)
+    sides = _sides(first, second)
+    for (own, other), heads in zip(sides, functionals, strict=False):
         for row, band in zip(response, bands / degrees, strict=True):
             # the adjoint: filter the removed maps, where there are fewer of them than multipoles
             filtered = other.weights * own.area * other.transforms.synthesise(own.alms * band[ell])
             seen = other.transforms.analyse(filtered)
-            row += share * degrees * sum(hp.alm2cl(one, two) for one, two in zip(seen, heads, strict=True))
+            both = sum(hp.alm2cl(one, two) for one, two in zip(seen, heads, strict=True))
+            row += 2.0 / len(sides) * degrees * both
     return response
 
 
@@ -297,21 +300,20 @@ def noise_power(sky: MaskedSky, noise: np.ndarray) -> np.ndarray:
     """
     flat = sky.area**2 * np.sum(sky.weights**2 * noise) / (4.0 * np.pi)
     covered = noise * sky.functionals
-    return flat - _removed(sky, sky, covered, covered)
+    return flat - _removed(sky, sky, [covered], cross_spectra(sky.alms, sky.alms))
 
 
-def _removed(first, second, covered1, covered2):
-    """Power taken, from the products of the covariance with both sets of functionals, each on the other's pixels."""
-    taken = np.zeros(first.lmax + 1)
-    for own, other, covered in ((first, second, covered1), (second, first, covered2)):
-        crossed = other.area * other.transforms.analyse(other.weights * covered)
-        taken += sum(hp.alm2cl(one, two) for one, two in zip(own.alms, crossed, strict=True))
-    amplitudes = covered1 @ second.functionals.T
-    return taken - np.einsum("ij,ijl->l", amplitudes, _cross_spectra(first.alms, second.alms))
+def _sides(first, second):
+    return [(first, second)] if second is first else [(first, second), (second, first)]
 
 
-def _cross_spectra(alms1, alms2):
-    return np.array([[hp.alm2cl(one, two) for two in alms2] for one in alms1])
+def _removed(first, second, covered, crossed):
+    """Power taken, from the products of the covariance with the functionals of each side, on the other's pixels."""
+    sides, taken = _sides(first, second), np.zeros(first.lmax + 1)
+    for (own, other), products in zip(sides, covered, strict=True):
+        alms = other.area * other.transforms.analyse(other.weights * products)
+        taken += 2.0 / len(sides) * sum(hp.alm2cl(one, two) for one, two in zip(own.alms, alms, strict=True))
+    return taken - np.einsum("ij,ijl->l", covered[0] @ second.functionals.T, crossed)
 
 
 def _checked_pixels(pixels, nside):

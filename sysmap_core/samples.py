@@ -12,11 +12,11 @@ from .conditions import Conditions
 from .datasets import Sample, SampleInfo, Truth
 from .errors import MissingDataError, ParameterError, unknown_name
 from .files import checksum, folder
-from .healpix_io import read_templates
 from .lrg import NSIDE_TEMPLATES, read_lrg_counts, read_lrg_pixels, read_lrg_reference
 from .ls10 import LS10_SAMPLES, clustering_sigma, ls10_south_footprint, sample_spectrum
 from .sky import check_nside, pixel_counts
 from .standins import CONTAMINATION, simulate_sample
+from .template_files import read_templates
 from .templates import usable
 
 __all__ = [
@@ -100,7 +100,7 @@ def load_sample(
         Folder with ``{identifier}_DATA.fits`` and ``{identifier}_RAND.fits``.  Of
         desi_lrg_decals, the folder of its files (environment variable SYSMAP_DATA by default).
     template_dir : str or Path, optional
-        Folder of template maps, see :func:`sysmap_core.healpix_io.read_templates`.
+        Folder of template maps, see :func:`sysmap_core.template_files.read_templates`.
         Simulated samples have simulated templates without it.
     template_ordering, template_frame : str, optional
         Ordering and frame of the template maps, where their headers do not say.

@@ -8,10 +8,11 @@ from astropy.io import fits
 from sysmap_core.built_maps import CARDS, OBJECTS, map_path, read_maps, write_maps
 from sysmap_core.errors import DataError, MissingDataError, ParameterError
 from sysmap_core.files import checksum
-from sysmap_core.healpix_io import read_map, read_templates
+from sysmap_core.healpix_io import read_map
 from sysmap_core.map_building import build_maps
 from sysmap_core.map_quantities import random_quantities, star_quantities
 from sysmap_core.row_blocks import write_rows
+from sysmap_core.template_files import read_templates
 
 
 def table(n=3000):

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import healpy as hp
 import numpy as np
 import pytest
 from skies import ClusteredSky
@@ -11,10 +12,13 @@ from sysmap_core.correction import (
     debias_diagonal,
     debias_matrix,
 )
-from sysmap_core.covariance import linear_covariance
+from sysmap_core.covariance import linear_covariance, observed_with_removed
 from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.harmonic_pairs import bin_integrals
 from sysmap_core.regression import least_squares
+from sysmap_core.sky import Field
 from sysmap_core.template_correlations import from_harmonics
+from sysmap_core.templates import from_pixels
 from sysmap_core.two_point import pixel_correlation
 
 EDGES = np.geomspace(300.0, 1500.0, 6)
@@ -181,6 +185,93 @@ def test_seed_fixes_the_covariance(observed, xi, cov):
     assert np.any(one != other)
 
 
+def test_noise_of_the_amplitudes_does_not_count_twice(observed, xi, cov):
+    """Amplitudes that are noise around zero: on average the scatter is that of the square of this noise."""
+    noise = np.random.default_rng(3).multivariate_normal(np.zeros(3), cov, 300)
+    fits = [corrected_correlation(observed, xi, a=a, cov_a=cov, n_draws=200, seed=i) for i, a in enumerate(noise)]
+    carried = np.einsum("ijt,jk->ikt", xi.xi, cov)
+    quadratic = 2 * np.einsum("ijt,jit->t", carried, carried)
+    predicted = np.array([np.diag(fit.cov_amplitudes) for fit in fits])
+    assert np.all(predicted.mean(0) < 2.2 * quadratic)  # around the fitted amplitudes it would be three times as much
+    assert np.all(predicted.mean(0) > quadratic)
+
+
+def test_common_covariance_is_that_of_dense_matrices():
+    """Variances of quadratic forms of a Gaussian field, from its pixel covariance."""
+    nside, lmax, rng = 4, 11, np.random.default_rng(4)
+    centres = np.array(hp.pix2vec(nside, np.arange(hp.nside2npix(nside))))
+    pixels = np.flatnonzero(centres[2] > -0.4)
+    legendre = np.polynomial.legendre.legvander(np.clip(centres.T @ centres, -1, 1), lmax)[np.ix_(pixels, pixels)]
+    templates = from_pixels(rng.standard_normal((2, pixels.size)), pixels, nside)
+    field = Field(np.zeros(pixels.size), rng.uniform(20.0, 60.0, pixels.size), pixels, nside)
+    edges = np.array([1500.0, 2500.0, 3500.0])
+    xi, cl = from_harmonics(templates, edges_arcmin=edges), np.arange(1.0, lmax + 2) ** -1.5
+    a, cov_a = np.array([0.5, -0.3]), np.array([[0.02, 0.01], [0.01, 0.03]])
+
+    integrals, _ = bin_integrals(tuple(edges), lmax)
+    forms = np.einsum("pql,tl->tpq", legendre, (2 * np.arange(lmax + 1) + 1) / 4 * integrals)
+    forms -= np.einsum("tpp,pq->tpq", forms, np.eye(pixels.size))
+    forms /= forms.sum((1, 2))[:, None, None]
+    relative = np.eye(pixels.size) - np.outer(np.ones(pixels.size), field.expected / field.expected.sum())
+    matrix = legendre @ ((2 * np.arange(lmax + 1) + 1) / (4 * np.pi) * cl) + np.diag(1 / field.expected)
+    fit = np.linalg.solve(templates.values @ templates.values.T, templates.values)
+    carried = fit @ matrix @ relative.T
+    products = np.outer(a, a) - cov_a
+    expected = [
+        [
+            4 * np.trace(products @ templates.values @ form @ carried.T @ xi.xi[..., u])
+            + 2 * np.trace(carried @ form @ carried.T @ xi.xi[..., u])
+            for u in range(2)
+        ]
+        for form in forms
+    ]
+    found = observed_with_removed(field, templates, xi, cl, a=a, cov_a=cov_a)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_common_covariance_is_taken_off_as_far_as_it_can_be(observed, xi, cov):
+    seen = replace(observed, cov=1e-8 * np.eye(5))
+    alone = corrected_correlation(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE)
+    scale = np.outer(alone.gain, alone.gain)
+    roots = [np.linalg.cholesky(m) for m in (seen.cov, alone.cov_amplitudes * scale)]
+    for share in (0.3, 3.0):
+        crossed = share * roots[0] @ roots[1].T
+        whole = corrected_correlation(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE, cov_observed_removed=crossed)
+        if share < 1:
+            np.testing.assert_allclose(whole.cov, alone.cov - (crossed + crossed.T) / scale, rtol=1e-6, atol=1e-14)
+        assert np.linalg.eigvalsh(whole.cov).min() > -1e-12 * np.trace(alone.cov)
+        np.testing.assert_array_equal(whole.cov_amplitudes, alone.cov_amplitudes)
+
+
+@pytest.mark.parametrize("size", [0.0, 0.06])
+def test_predicted_covariance_is_the_scatter_of_mocks(size):
+    """Of what is removed, of that with the observed curve, and of the corrected one."""
+    sky = ClusteredSky(nside=16, rms=0.3, nbar=40.0, families=("power_neg1",) * 12)
+    xi, a = from_harmonics(sky.templates, edges_arcmin=EDGES), size * np.tile([1.0, -1.0], 6)
+    curves, predicted = [], []
+    for seed in range(400):
+        field = sky.field(seed, a=a)
+        observed, fit = measure(sky, field.delta), least_squares(field, sky.templates)
+        amplitudes = {"a": fit, "cov_a": linear_covariance(field, sky.templates, sky.spectrum, fit).cov}
+        corrected = corrected_correlation(observed, xi, **amplitudes, n_draws=0)
+        curves.append([observed.w, corrected.removed, corrected.w])
+        if seed < 40:
+            common = observed_with_removed(field, sky.templates, xi, sky.spectrum, **amplitudes)
+            independent = corrected_correlation(observed, xi, **amplitudes, n_draws=400)
+            predicted.append([np.diag(independent.cov_amplitudes), np.diag(common)])
+    seen, removed, corrected = np.array(curves).swapaxes(0, 1)
+    of_removed, common = np.mean(predicted, axis=0)
+    products = (seen - seen.mean(0)) * (removed - removed.mean(0))
+    error = products.std(0) / np.sqrt(len(products))
+    # a tenth for what is not Gaussian in a lognormal field
+    assert np.all(np.abs(common - products.mean(0)) < 3 * error + 0.1 * common)
+    assert np.all(common > 3 * error)
+    total = seen.var(0) + of_removed - 2 * common
+    assert np.all(np.abs(np.sqrt(total / corrected.var(0)) - 1) < 0.02)
+    if size > 0:
+        assert np.sqrt((seen.var(0) + of_removed) / corrected.var(0))[0] > 1.05
+
+
 def test_closed_loop_on_clustered_skies():
     """Least squares with calibrated errors: w of contaminated fields is that of the same fields without."""
     sky = ClusteredSky(nside=16, rms=0.3, nbar=40.0, families=("power_neg1",) * 12)
@@ -209,6 +300,7 @@ def test_closed_loop_on_clustered_skies():
         ({"b": B}, "b came without cov_b"),
         ({"b": B, "cov_b": 50 * np.eye(3)}, "b scales w by -"),
         ({"cov_a_draws": np.ones((4, 2, 2))}, r"cov_a_draws has shape \(4, 2, 2\)"),
+        ({"cov_observed_removed": np.ones(5)}, r"has shape \(5,\), and observed no covariance: give \(5, 5\), beside"),
     ],
 )
 def test_bad_amplitudes(observed, xi, cov, change, message):

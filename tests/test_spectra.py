@@ -1,8 +1,14 @@
+from dataclasses import replace
+
 import healpy as hp
 import numpy as np
 import pytest
 from skies import ClusteredSky, red_spectrum
 
+from sysmap_core import spectra
+from sysmap_core.errors import DataError
+from sysmap_core.kernels import Content
+from sysmap_core.mode_coupling import MaskedSky, removed_power
 from sysmap_core.sky import Field
 from sysmap_core.spectra import (
     correlate,
@@ -61,6 +67,58 @@ def test_correlate_is_the_pixel_covariance_matrix(sky):
     np.testing.assert_allclose(product, sky.templates.values @ matrix, atol=1e-8)
 
 
+def test_transforms_of_a_footprint_are_those_of_healpy(sky):
+    full = np.zeros(hp.nside2npix(16))
+    full[sky.pixels] = sky.templates.values[0]
+    alm = hp.map2alm(full, lmax=47, iter=0)
+    found = masked_alm(sky.templates.values[0], sky.pixels, 16)
+    np.testing.assert_allclose(found, alm[None], rtol=0, atol=1e-12 * np.abs(alm).max())
+    product = hp.alm2map(hp.almxfl(alm / hp.nside2pixarea(16), sky.spectrum), 16, lmax=47)[sky.pixels]
+    found = correlate(sky.templates.values[:1], sky.spectrum, sky.pixels, 16)[0]
+    np.testing.assert_allclose(found, product, rtol=0, atol=1e-12 * np.abs(product).max())
+
+
+@pytest.fixture
+def small():
+    """Uneven coverage of a part of a coarse sky, where every matrix can be written out."""
+    nside, rng = 4, np.random.default_rng(2)
+    centres = np.array(hp.pix2vec(nside, np.arange(hp.nside2npix(nside))))
+    pixels = np.flatnonzero(centres[2] > -0.3)
+    legendre = np.polynomial.legendre.legvander(np.clip(centres.T @ centres, -1, 1), 11)[np.ix_(pixels, pixels)]
+    values = rng.standard_normal((2, pixels.size))
+    values -= values.mean(1)[:, None]
+    return nside, pixels, values, rng.uniform(0.5, 2.0, pixels.size), legendre
+
+
+def test_model_of_the_fit_is_that_of_dense_matrices(small):
+    """All multipoles that the mask couples count, up to the sum of both."""
+    nside, pixels, values, coverage, legendre = small
+    sample = spectra._sample_power(Content(pixels, values, coverage), ("one", "two"), nside)
+    factor = hp.nside2pixarea(nside) ** 2 / (4 * np.pi)
+    shape = np.array([-7.0, -1.2, 0.0])
+    cl = spectra._smooth_spectrum(shape, pixel_window(nside, 11) ** 2)
+    field = legendre @ ((2 * np.arange(12) + 1) / (4 * np.pi) * cl)
+    basis = np.vstack([np.ones(pixels.size), values])
+    left = np.eye(pixels.size) - basis.T @ np.linalg.solve(basis @ basis.T, basis)
+    for before, taken, matrix in (
+        (sample.coupling @ cl, sample.removed(shape), field),
+        (sample.noise, sample.removed_noise, np.diag(1 / coverage)),
+    ):
+        pseudo = [factor * np.einsum("pq,pql->l", m, legendre)[1:9] for m in (matrix, left @ matrix @ left)]
+        np.testing.assert_allclose(before, pseudo[0], rtol=1e-11)
+        np.testing.assert_allclose(before - taken, pseudo[1], rtol=0, atol=1e-11 * pseudo[0].max())
+
+
+@pytest.mark.parametrize(("slope", "curvature"), [(-1.3, 0.0), (-2.3, 0.0), (-0.3, 0.0), (-1.3, 0.3), (-1.6, -0.3)])
+def test_removed_power_is_interpolated_well(sky, slope, curvature):
+    """Against the power itself, for spectra as steep and curved as those of galaxies are not."""
+    shape, names = np.array([-9.0, slope, curvature]), sky.templates.names
+    sample = spectra._sample_power(Content(sky.pixels, sky.templates.values, np.ones(sky.pixels.size)), names, 16)
+    cl = spectra._smooth_spectrum(shape, pixel_window(16, 47) ** 2)
+    expected = removed_power(MaskedSky(sky.pixels, 16, np.ones(sky.pixels.size), sky.templates), cl)[1:33]
+    np.testing.assert_allclose(sample.removed(shape), expected, rtol=0, atol=1e-4 * (sample.coupling @ cl).min())
+
+
 def test_harmonic_products_are_sums_over_pairs_of_pixels(sky):
     values, cl = sky.templates.values, sky.spectrum
     alms = masked_alm(values, sky.pixels, 16)
@@ -72,6 +130,25 @@ def test_harmonic_products_are_sums_over_pairs_of_pixels(sky):
 def test_summed_spectrum(sky):
     alms = masked_alm(sky.templates.values, sky.pixels, 16)
     np.testing.assert_allclose(summed_spectrum(alms, alms), sum(hp.alm2cl(a) for a in alms))
+
+
+def test_other_templates_on_the_same_pixels_are_told_apart(sky):
+    """What is kept between calls belongs to the content of the templates, not to their place in memory."""
+    field, values = sky.field(0), sky.templates.values.copy()
+    templates = replace(sky.templates, values=values)
+    estimates = [estimate_spectrum(field, templates).cl]
+    values[:] = values[:, ::-1]
+    estimates.append(estimate_spectrum(field, templates).cl)
+    values[:] = values[:, ::-1]
+    estimates.append(estimate_spectrum(field, templates).cl)
+    assert np.abs(estimates[1][1:] / estimates[0][1:] - 1).max() > 1e-3
+    np.testing.assert_array_equal(estimates[2], estimates[0])
+
+
+def test_templates_that_depend_on_each_other_are_named(sky):
+    twice = replace(sky.templates, values=sky.templates.values[[0, 0, 1]], names=("dust", "dust again", "stars"))
+    with pytest.raises(DataError, match="dust, dust again are linear combinations of each other"):
+        estimate_spectrum(sky.field(0), twice)
 
 
 @pytest.mark.parametrize("contaminated", [False, True])

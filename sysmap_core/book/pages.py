@@ -64,7 +64,8 @@ def read_head(text: str) -> dict[str, str]:
     ParameterError
         When the notebook or the title is not there.
     """
-    head = dict(re.findall(r"^# *(notebook|title|needs|slow): *(.+?) *$", text, flags=re.M))
+    found = re.findall(r"^# *(notebook|title|needs|slow): *(.+?) *$", text, flags=re.M)
+    head = {key: value.strip("\"'") for key, value in found}
     for key in ("notebook", "title"):
         if key not in head:
             msg = f"the params file has no line `# {key}: ...` at its head: add it"

@@ -88,6 +88,10 @@ def test_page_without_its_data_is_a_notice(tiny):
     assert nb.metadata["mystnb"] == {"execution_mode": "off"}
 
 
+def test_title_may_be_in_quotes():
+    assert pages.read_head('# notebook: tiny\n# title: "Small: 32"')["title"] == "Small: 32"
+
+
 def test_page_that_takes_long_is_run_when_asked_for(tiny, monkeypatch):
     page = f"{HEAD}# slow: 20 minutes\nnside: 64"
     monkeypatch.delenv("SYSMAP_SLOW", raising=False)
