@@ -7,8 +7,9 @@ import numpy as np
 from .covariance import combined_covariance, linear_covariance, linear_covariance_draws
 from .methods import Estimate, Method
 from .resampling import KINDS, mock_covariance
+from .sample_spectrum import SpectrumEstimate
 from .sky import Field
-from .spectra import SpectrumEstimate, variance
+from .spectra import variance
 from .templates import TemplateSet
 
 COVARIANCES = ("auto", "analytic", "realisations", "independent pixels")

@@ -352,13 +352,15 @@ class PixelMoments:
         return q**4 * delta4 + mixed + nu**3 * m + noise2
 
 
-def moment_spectra(spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def moment_spectra(spectrum: np.ndarray, sigma2: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Spectra of a lognormal field, of the field with its square, and of its square.
 
     Parameters
     ----------
     spectrum : ndarray, shape (lmax + 1,)
         Spectrum of the field [sr].
+    sigma2 : float, optional
+        Variance of the field, where it has more than the spectrum holds.
 
     Returns
     -------
@@ -367,7 +369,7 @@ def moment_spectra(spectrum: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.nda
         :func:`combined_covariance` [sr].
     """
     lmax, xi = len(spectrum) - 1, correlation_from_spectrum(spectrum)
-    s, x = 1.0 + variance(spectrum), 1.0 + xi
+    s, x = 1.0 + (variance(spectrum) if sigma2 is None else sigma2), 1.0 + xi
     crossed = s * x**2 - 2.0 * x + 2.0 - s
     squared = s**2 * x**4 - 4.0 * s * x**2 + 2.0 * s + 4.0 * x - 3.0 - (s - 1.0) ** 2
     return tuple(spectrum_from_correlation(kernel, lmax) for kernel in (xi, crossed, squared))

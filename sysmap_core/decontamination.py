@@ -15,8 +15,8 @@ from .errors import DataError, unknown_name
 from .files import plain, restored
 from .maximum import check_independent
 from .methods import Estimate, Method, find_method
+from .sample_spectrum import SpectrumEstimate, estimate_spectrum
 from .sky import Field
-from .spectra import SpectrumEstimate, estimate_spectrum
 from .templates import TemplateSet, from_pixels
 
 MIN_WEIGHT_DENOMINATOR = 0.01
@@ -214,9 +214,9 @@ def decontaminate(
     if spectrum is None and clustered:
         spectrum = estimate_spectrum(sky, templates)
     estimated = spectrum if isinstance(spectrum, SpectrumEstimate) else None
-    spectrum = spectrum if estimated is None else estimated.cl
     start = time.perf_counter()
     estimate = row.estimate(sky, templates, spectrum, seed, **options)
+    spectrum = spectrum if estimated is None else estimated.cl
     elapsed = time.perf_counter() - start
     if not clustered:
         covariance = "independent pixels"

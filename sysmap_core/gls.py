@@ -77,7 +77,7 @@ class TwoMomentFit:
 
 
 def generalised_least_squares(
-    field: Field, templates: TemplateSet, spectrum: np.ndarray, *, a=None, tolerance: float = 1e-6
+    field: Field, templates: TemplateSet, spectrum: np.ndarray, *, a=None, beyond: float = 0.0, tolerance: float = 1e-6
 ) -> GeneralisedFit:
     r"""Generalised least squares on a clustered sky.
 
@@ -87,11 +87,14 @@ def generalised_least_squares(
         Observed overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,)
+    spectrum : ndarray, shape (3 nside,) or longer
         Spectrum of the pixel averages, without shot noise [sr].
     a : ndarray, shape (n_sys,), optional
         Amplitudes that set the expected density in the shot noise; by default those of a
         first, loose pass.
+    beyond : float
+        Variance of the pixel averages at larger multipoles than those of the spectrum, as
+        :func:`~sysmap_core.sample_spectrum.estimate_spectrum` finds it [1]; it counts as noise.
     tolerance : float
         Relative residual at which the conjugate gradients stop.
 
@@ -110,8 +113,8 @@ def generalised_least_squares(
     Notes
     -----
     :math:`a = (T \Xi^{-1} T^t)^{-1} T \Xi^{-1} d` with
-    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} (1 + A_p) / \bar n_p`, and a constant
-    among the templates.
+    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [(1 + A_p) / \bar n_p + \sigma^2_{beyond}]`, and a
+    constant among the templates.
     """
     spectrum = _checked(field, templates, spectrum, tolerance)
     values = templates.values
@@ -119,14 +122,21 @@ def generalised_least_squares(
     amplitudes, start, steps = np.zeros(templates.n_sys) if a is None else np.asarray(a, float), None, 0
     for accuracy in (tolerance,) if a is not None else (max(tolerance, _FIRST_PASS), tolerance):
         density = np.maximum(1.0 + amplitudes @ values, MIN_DENSITY)
-        solution = solve(_field_covariance(field, spectrum, density), responses, tolerance=accuracy, start=start)
+        matrix = _field_covariance(field, spectrum, density, beyond)
+        solution = solve(matrix, responses, tolerance=accuracy, start=start)
         found, cov = _estimate(solution, responses, field.delta[None])
         amplitudes, start, steps = found[:-1], solution.values, steps + solution.steps
     return GeneralisedFit(amplitudes, cov[:-1, :-1], _diagnostics(solution, steps, tolerance))
 
 
 def two_moment_fit(
-    field: Field, templates: TemplateSet, spectrum: np.ndarray, *, tolerance: float = 1e-3, steps: int = 3
+    field: Field,
+    templates: TemplateSet,
+    spectrum: np.ndarray,
+    *,
+    beyond: float = 0.0,
+    tolerance: float = 1e-3,
+    steps: int = 3,
 ) -> TwoMomentFit:
     r"""Both amplitudes, from the overdensity and its square on a clustered lognormal field.
 
@@ -136,8 +146,10 @@ def two_moment_fit(
         Observed overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,)
+    spectrum : ndarray, shape (3 nside,) or longer
         Spectrum of the pixel averages, without shot noise [sr].
+    beyond : float
+        Their variance at larger multipoles [1], without correlations between pixels.
     tolerance : float
         Relative residual at which the conjugate gradients stop.  The covariance is that of
         the weights reached, and these lose information only as the square of the residual.
@@ -171,15 +183,15 @@ def two_moment_fit(
     if steps < 1:
         msg = f"steps is {steps}: give at least 1"
         raise ParameterError(msg)
-    sigma2 = variance(spectrum)
-    if not sigma2 > 0:
+    sigma2 = variance(spectrum) + beyond
+    if not variance(spectrum) > 0:
         msg = "the spectrum is zero everywhere and b scales the field: give the spectrum of the field"
         raise DataError(msg)
     n_sys = templates.n_sys
     at = _Moments(np.concatenate([np.zeros(2 * n_sys + 1), [sigma2]]), templates.values, field)
     start, used = None, 0
     for step in range(steps):
-        matrix, clipped = _moment_covariance(field, spectrum, at)
+        matrix, clipped = _moment_covariance(field, spectrum, sigma2, at)
         # weights that the next step replaces need not be as good
         accuracy = tolerance if step == steps - 1 else min(10.0 * tolerance, 0.1)
         weights = solve(matrix, at.responses, tolerance=accuracy, start=start)
@@ -224,10 +236,10 @@ def _checked(field, templates, spectrum, tolerance):
         )
         raise DataError(msg)
     spectrum = np.asarray(spectrum, float)
-    if spectrum.shape != (3 * field.nside,):
+    if spectrum.ndim != 1 or len(spectrum) < 3 * field.nside:
         msg = (
             f"the spectrum has shape {spectrum.shape} and nside is {field.nside}: "
-            f"give {3 * field.nside} values, from multipole 0"
+            f"give {3 * field.nside} values or more, from multipole 0"
         )
         raise DataError(msg)
     if not np.all(spectrum >= 0.0) or not np.all(np.isfinite(spectrum)):
@@ -259,10 +271,11 @@ def _diagnostics(solution: Solution, steps: int, tolerance: float) -> dict:
     return {"steps": steps, "residual": solution.residual, "converged": solution.converged, "status": status}
 
 
-def _field_covariance(field, spectrum, density):
+def _field_covariance(field, spectrum, density, beyond):
     one = np.ones((1, 1, field.n_pix))
     raised = np.concatenate([[_monopole(spectrum)], spectrum[1:]])
-    return PixelCovariance(raised[:, None, None], one, one * (density / field.expected), field.pixels, field.nside)
+    local = one * (density / field.expected + beyond)
+    return PixelCovariance(raised[:, None, None], one, local, field.pixels, field.nside)
 
 
 def _monopole(spectrum):
@@ -308,12 +321,12 @@ class _Moments:
         return np.stack([basis, square], 1)
 
 
-def _moment_covariance(field, spectrum, state: _Moments):
+def _moment_covariance(field, spectrum, sigma2, state: _Moments):
     """Covariance of (e, e^2 - V), and how many of its parts had to be made positive."""
     shot, q = 1.0 / field.expected, state.efficiency
-    first, second, third = moment_spectra(spectrum)
+    first, second, third = moment_spectra(spectrum, sigma2)
     spectra = np.array([[first, second], [second, third]]).transpose(2, 0, 1)
-    moments = PixelMoments(variance(spectrum), shot, state.density, q)
+    moments = PixelMoments(sigma2, shot, state.density, q)
     # e is q delta and e^2 - V is q^2 delta^2 + q nu delta, on average over the Poisson noise
     mixing = np.array([[q, q * shot], [np.zeros_like(q), q**2]])
     second, third = moments.second(), moments.third()

@@ -154,7 +154,7 @@ class PixelCovariance:
     Parameters
     ----------
     spectra : ndarray, shape (lmax + 1, k, k)
-        Positive matrix X of every multipole [sr].
+        Positive matrix X of every multipole [sr]; beyond 3 nside pixels fold it back.
     mixing : ndarray, shape (k, k, n_pix)
         L, upper triangular, from the quantities to the fields with these spectra.
     local : ndarray, shape (k, k, n_pix)
@@ -171,7 +171,7 @@ class PixelCovariance:
 
     def __init__(self, spectra, mixing, local, pixels, nside):
         self.mixing, self.local = mixing, local
-        self._fine = Transforms(pixels, nside, default_lmax(nside))
+        self._fine = Transforms(pixels, nside, len(spectra) - 1)
         self._spectra = spectra[self._fine.ell].transpose(1, 2, 0)
         self._set_preconditioner(spectra, pixels, nside)
 

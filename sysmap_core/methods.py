@@ -18,6 +18,7 @@ from .isd import Curves, binned_regression, iterative_regression
 from .likelihood import field_rms
 from .posterior import fit_model
 from .regression import elastic_net, least_squares
+from .sample_spectrum import SpectrumEstimate
 from .sky import Field
 from .templates import TemplateSet
 
@@ -92,18 +93,28 @@ def _joint_curves(order, sky, templates, spectrum, seed, **options):
     return _from_curves(sky, iterative_regression(sky, templates, order=order, **options))
 
 
+def _power(spectrum) -> tuple[np.ndarray | None, float]:
+    """Spectrum of the pixel averages, and their variance at larger multipoles: none where it was given."""
+    if isinstance(spectrum, SpectrumEstimate):
+        return np.concatenate([spectrum.cl, spectrum.aliased]), spectrum.beyond
+    return spectrum, 0.0
+
+
 def _binned_curves(order, sky, templates, spectrum, seed, **options):
-    return _from_curves(sky, binned_regression(sky, templates, order=order, spectrum=spectrum, seed=seed, **options))
+    cl = spectrum.cl if isinstance(spectrum, SpectrumEstimate) else spectrum
+    return _from_curves(sky, binned_regression(sky, templates, order=order, spectrum=cl, seed=seed, **options))
 
 
 def _gls(sky, templates, spectrum, seed, **options):
-    found = generalised_least_squares(sky, templates, spectrum, **options)
+    cl, beyond = _power(spectrum)
+    found = generalised_least_squares(sky, templates, cl, **({"beyond": beyond} | options))
     cov = np.kron(np.diag([1.0, 0.0]), found.cov)
     return _linear_estimate(sky, templates, found.a, found.diagnostics, cov=cov)
 
 
 def _gls_comb(sky, templates, spectrum, seed, **options):
-    found = two_moment_fit(sky, templates, spectrum, **options)
+    cl, beyond = _power(spectrum)
+    found = two_moment_fit(sky, templates, cl, **({"beyond": beyond} | options))
     keep = slice(0, 2 * templates.n_sys)
     return Estimate(found.a, found.b, found.sigma, found.diagnostics, True, cov=found.cov[keep, keep])
 
@@ -123,8 +134,9 @@ class Method:
     colour : str
         Of its curves, everywhere.
     estimate : callable
-        ``(field, templates, spectrum, seed, **options) -> Estimate``; ``spectrum`` is None where
-        the field does not know its pixels.
+        ``(field, templates, spectrum, seed, **options) -> Estimate``; ``spectrum`` is an
+        array or a :class:`~sysmap_core.sample_spectrum.SpectrumEstimate`, None where the field does not know its
+        pixels.
     on_sky : bool
         Whether it needs the pixels and their resolution.
     linestyle, marker : str or tuple

@@ -274,7 +274,7 @@ def null_realisations(
     sky : Field
         Sample whose footprint and expected counts the realisations have.
     spectrum : ndarray, shape (lmax + 1,)
-        Spectrum of the pixel averages, as :func:`~sysmap_core.spectra.signal_spectrum` estimates it [sr].
+        Spectrum of the pixel averages, as :func:`~sysmap_core.sample_spectrum.signal_spectrum` estimates it [sr].
     n_realisations : int
         Realisations.
     seed : int or numpy.random.SeedSequence

@@ -16,9 +16,10 @@ from scipy.stats import norm
 from .errors import DataError, ParameterError
 from .maximum import DEGENERATE, whiten
 from .resampling import check_inputs
+from .sample_spectrum import signal_spectrum
 from .significance import SIGNIFICANCE, family_wise_p
 from .sky import Field
-from .spectra import harmonic_products, masked_alm, signal_spectrum
+from .spectra import harmonic_products, masked_alm
 from .templates import TemplateSet
 
 

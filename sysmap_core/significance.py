@@ -17,8 +17,8 @@ from .errors import unknown_name
 from .likelihood import field_rms
 from .mocks import clustered_counts, gaussian_spectrum
 from .posterior import fit_model
+from .sample_spectrum import signal_spectrum
 from .sky import Field
-from .spectra import signal_spectrum
 from .templates import TemplateSet
 
 NULL_DRAWS = 100_000

@@ -11,9 +11,9 @@ from scipy.stats import rankdata, t
 
 from .errors import DataError, ParameterError
 from .mock_fields import null_realisations
+from .sample_spectrum import signal_spectrum
 from .significance import exceedance
 from .sky import Field
-from .spectra import signal_spectrum
 from .templates import usable
 
 CELL = 4

@@ -7,8 +7,9 @@ import numpy as np
 
 from sysmap_core import calibration
 from sysmap_core.mocks import gaussian_spectrum, independent_pixels
+from sysmap_core.regrid import to_nside
 from sysmap_core.sky import Field, footprint, overdensity
-from sysmap_core.spectra import pixel_window
+from sysmap_core.spectra import pixel_window, variance
 from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
 
 
@@ -64,3 +65,26 @@ class ClusteredSky:
         density[self.pixels] = 1 + delta[self.pixels] * (1 + multiplicative) + additive
         counts = rng.poisson(self.nbar * np.maximum(density, 0)).astype(float)
         return overdensity(counts, self.coverage, self.pixels)
+
+
+class AveragedSky(ClusteredSky):
+    """Fields that are drawn in pixels of a quarter of the side and averaged: they have power beyond 3 nside."""
+
+    FINE = 4
+
+    def __init__(self, nside=16, amplitude=3e-3, nbar=200.0):
+        super().__init__(nside=nside, nbar=nbar)
+        ell = np.arange(3 * self.FINE * nside)
+        self.cl = np.where(ell > 0, amplitude / np.maximum(ell, 1.0), 0.0)
+        self._fine_gaussian, _ = gaussian_spectrum(self.cl)
+
+    def field(self, seed: int) -> Field:
+        """Poisson counts of one clean realisation."""
+        rng = np.random.default_rng([11, seed])
+        nside, gaussian, lmax = self.FINE * self.nside, self._fine_gaussian, len(self.cl) - 1
+        ell, m = hp.Alm.getlm(lmax)
+        real, imaginary = rng.standard_normal((2, ell.size))
+        alm = np.where(m == 0, real, (real + 1j * imaginary) / np.sqrt(2)) * np.sqrt(gaussian[ell])
+        delta = np.exp(hp.alm2map(alm, nside, lmax=lmax) - variance(gaussian) / 2.0) - 1.0
+        density = np.where(self.coverage > 0, 1.0 + to_nside(delta, self.nside), 0.0)
+        return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.pixels)
