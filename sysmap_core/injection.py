@@ -30,11 +30,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import healpy as hp
 import numpy as np
 
-from .catalogues import Catalogue
+from .catalogues import Catalogue, read_catalogue
 from .contamination import MIN_EFFICIENCY
 from .decontamination import Decontamination
 from .errors import DataError, ParameterError, unknown_name
@@ -135,12 +136,12 @@ def respond(values: np.ndarray, response: str | Sequence[str]) -> np.ndarray:
 
 
 def inject(
-    galaxies: Catalogue | tuple[np.ndarray, np.ndarray],
+    galaxies: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path,
     templates: TemplateSet,
     amplitudes: Decontamination | tuple[np.ndarray, np.ndarray],
     *,
     seed: int | np.random.SeedSequence,
-    randoms: Catalogue | tuple[np.ndarray, np.ndarray] | None = None,
+    randoms: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path | None = None,
     response: str | Sequence[str] = "linear",
     deficit: str = "floor",
 ) -> Injection:
@@ -148,8 +149,9 @@ def inject(
 
     Parameters
     ----------
-    galaxies : Catalogue or tuple of ndarray, shape (n_obj,)
-        Uncontaminated galaxies, or their RA and Dec [deg].
+    galaxies : Catalogue, tuple of ndarray, shape (n_obj,), or path
+        Uncontaminated galaxies, their RA and Dec [deg], or a file that
+        :func:`~sysmap_core.catalogues.read_catalogue` reads.
     templates : TemplateSet
         Templates, on the pixels on which they are constant.
     amplitudes : tuple of ndarray, shape (n_sys,), or Decontamination
@@ -157,7 +159,7 @@ def inject(
         result, whose contamination is put in, curves included.
     seed : int or numpy.random.SeedSequence
         Fixes which galaxies are kept and where interlopers are.
-    randoms : Catalogue or tuple of ndarray, optional
+    randoms : Catalogue, tuple of ndarray or path, optional
         Randoms of the survey.  Interlopers then follow its coverage and take the places of randoms, each at most
         once, so that they respect the mask; without randoms, pixels are evenly covered and filled.
     response : str or sequence of str, length n_sys
@@ -197,13 +199,13 @@ def inject(
 
 
 def injections(
-    galaxies: Catalogue | tuple[np.ndarray, np.ndarray],
+    galaxies: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path,
     templates: TemplateSet,
     result: Decontamination,
     n_draws: int,
     *,
     seed: int,
-    randoms: Catalogue | tuple[np.ndarray, np.ndarray] | None = None,
+    randoms: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path | None = None,
     deficit: str = "floor",
 ) -> Iterator[Injection]:
     """Contaminate a catalogue with amplitudes drawn from the errors of a fit.
@@ -318,6 +320,8 @@ def _expected_fit(templates: TemplateSet, density, gain, nbar) -> tuple[np.ndarr
 
 
 def _catalogue(what: str, given) -> Catalogue:
+    if isinstance(given, (str, Path)):
+        given = read_catalogue(given)
     if not isinstance(given, Catalogue):
         given = Catalogue(*given)
     points = check_points(what, (given.ra, given.dec), given.weights)

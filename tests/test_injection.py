@@ -3,11 +3,12 @@
 import healpy as hp
 import numpy as np
 import pytest
+from astropy.io import fits
 from skies import orthonormal_templates
 
 from sysmap_core.catalogues import Catalogue
 from sysmap_core.decontamination import decontaminate
-from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.errors import DataError, MissingDataError, ParameterError
 from sysmap_core.injection import RESPONSES, inject, injections, respond
 from sysmap_core.mocks import scatter_galaxies, uniform_randoms
 from sysmap_core.regrid import to_nside
@@ -191,6 +192,15 @@ def test_seed_fixes_the_catalogue_and_arrays_will_do(galaxies):
     assert len(first.catalogue) != len(other.catalogue)
     arrays = inject((galaxies.ra, galaxies.dec), TEMPLATES, (list(A), list(B)), seed=1)
     np.testing.assert_array_equal(arrays.catalogue.dec, first.catalogue.dec)
+
+
+def test_files_will_do(tmp_path, galaxies):
+    columns = [fits.Column(n, "D", array=v) for n, v in (("RA", galaxies.ra), ("DEC", galaxies.dec))]
+    fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "mock.fits")
+    from_file = inject(tmp_path / "mock.fits", TEMPLATES, (A, B), seed=3)
+    np.testing.assert_array_equal(from_file.catalogue.ra, inject(galaxies, TEMPLATES, (A, B), seed=3).catalogue.ra)
+    with pytest.raises(MissingDataError, match=r"catalogue '.*none\.fits' does not exist"):
+        inject(tmp_path / "none.fits", TEMPLATES, (A, B), seed=3)
 
 
 @pytest.mark.parametrize("name", RESPONSES)
