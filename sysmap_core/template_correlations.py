@@ -17,12 +17,10 @@ import numpy as np
 
 from .errors import DataError, MissingDataError, ParameterError
 from .files import plain, replacing, restored
-from .harmonic_pairs import bin_integrals, harmonic_sums
-from .kernels import Transforms
+from .harmonic_pairs import harmonic_cross_sums, harmonic_sums
 from .pixel_pairs import pixel_products
 from .points import angular_bins
 from .sampled_pairs import sampled_products, start_points
-from .spectra import default_lmax, harmonic_products
 from .templates import TemplateSet
 
 FAR = 5.0
@@ -252,16 +250,11 @@ def from_harmonics(
     """
     weights, bins = _pixel_weights(templates, weights), angular_bins(edges_arcmin)
     pixels, nside = templates.pixels, templates.nside
-    lmax = default_lmax(nside)
-    peak = (2.0 * np.arange(lmax + 1) + 1.0) / (4.0 * np.pi)
     maps = np.vstack([templates.values, np.ones(len(pixels))]) * weights
-    # a pixel is no pair with itself
-    alms, itself = Transforms(pixels, nside, lmax).analyse(maps), maps @ maps.T
-    integrals, _ = bin_integrals(tuple(bins.edges), lmax)
-    sums = np.array([harmonic_products(alms, alms, f) - (peak @ f) * itself for f in integrals])
+    sums = harmonic_cross_sums(maps, maps, pixels, nside, bins)
     measured, theta = (x[0] for x in harmonic_sums(weights[None], pixels, nside, bins))
-    sums[~np.isfinite(measured)] = np.nan
-    xi = (sums[:, :-1, :-1] / sums[:, -1:, -1:]).transpose(1, 2, 0)
+    sums[..., ~np.isfinite(measured)] = np.nan
+    xi = sums[:-1, :-1] / sums[-1, -1]
     where, engine = "harmonic sums over pairs of pixel centres", {"engine": "harmonic"}
     return _result(templates, weights, bins.edges, theta, xi, None, where, engine)
 

@@ -99,12 +99,12 @@ def test_first_pass_finds_the_density(uneven):
     assert_same_fit(fit.a, fit.cov, again.a, again.cov, 0.02)
 
 
-def kernel_matrices(sky, field, density, q):
+def kernel_matrices(spectrum, beyond, field, density, q):
     """C of (e, e^2 - V), pair by pair: kernels of a lognormal field, moments of single pixels."""
-    lmax, sigma2 = len(sky.spectrum) - 1, variance(sky.spectrum)
+    lmax, sigma2 = len(spectrum) - 1, variance(spectrum) + beyond
 
     def kernel(function):
-        cl = spectrum_from_correlation(function(1 + correlation_from_spectrum(sky.spectrum)), lmax)
+        cl = spectrum_from_correlation(function(1 + correlation_from_spectrum(spectrum)), lmax)
         return pixel_matrix(cl, field.pixels, field.nside)
 
     s = 1 + sigma2
@@ -120,14 +120,15 @@ def kernel_matrices(sky, field, density, q):
         np.fill_diagonal(matrix, diagonal)
     # the power of the dipole for the monopole that the spectrum does not have
     mean = np.concatenate([q, q**2 * nu])
-    assert sky.spectrum[0] == 0
-    return np.block([[k11, k12], [k12.T, k22]]) + sky.spectrum[1] / (4 * np.pi) * np.outer(mean, mean)
+    assert spectrum[0] == 0
+    return np.block([[k11, k12], [k12.T, k22]]) + spectrum[1] / (4 * np.pi) * np.outer(mean, mean)
 
 
-def dense_moments(sky, field, iterations):
+def dense_moments(sky, field, iterations, spectrum, beyond=0.0):
     """Fisher scoring with the matrix written out; (a, b, mean, variance) and their covariance."""
     t, shot, n = sky.templates.values, 1 / field.expected, sky.templates.n_sys
-    theta = np.concatenate([np.zeros(2 * n + 1), [variance(sky.spectrum)]])
+    sigma2 = variance(spectrum) + beyond
+    theta = np.concatenate([np.zeros(2 * n + 1), [sigma2]])
     for _ in range(iterations):
         q = 1 + theta[n : 2 * n] @ t
         additive = theta[:n] @ t + theta[-2]
@@ -139,23 +140,25 @@ def dense_moments(sky, field, iterations):
         variance_slope[n : 2 * n] += 2 * theta[-1] * q * t
         variance_slope[-1] = q**2
         response = np.hstack([mean_slope, variance_slope])
-        weights = np.linalg.solve(kernel_matrices(sky, field, density, q), response.T)
+        weights = np.linalg.solve(kernel_matrices(spectrum, beyond, field, density, q), response.T)
         information = response @ weights
         # errors for the width of the spectrum, which this field has by chance a little more or less of
-        response[n : 2 * n, field.n_pix :] *= variance(sky.spectrum) / theta[-1]
+        response[n : 2 * n, field.n_pix :] *= sigma2 / theta[-1]
         inverse = np.linalg.inv(weights.T @ response.T)
         cov = inverse @ information @ inverse.T
         theta = theta + np.linalg.solve(information, weights.T @ z)
     return theta, cov
 
 
-def test_two_moments_are_dense_algebra(uneven):
-    """Contaminated, unevenly covered, kernels at the fit: the root of the scoring steps."""
+@pytest.mark.parametrize(("more", "beyond"), [(0, 0.0), (8, 0.02)])
+def test_two_moments_are_dense_algebra(uneven, more, beyond):
+    """Contaminated, unevenly covered, kernels at the fit: the root of the scoring steps; also with power beyond."""
     sky, field = uneven
-    theta, cov = dense_moments(sky, field, 30)
-    fit = two_moment_fit(field, sky.templates, sky.spectrum, tolerance=1e-9, steps=34)
+    spectrum = np.append(sky.spectrum, np.linspace(0.5, 0.3, more) * sky.spectrum[-1])
+    theta, cov = dense_moments(sky, field, 60, spectrum, beyond)
+    fit = two_moment_fit(field, sky.templates, spectrum, beyond=beyond, tolerance=1e-9, steps=50)
     kept = [0, 1, 2, 3, 4, 5, 7]
-    scale = np.array([1.0] * 6 + [0.5 / np.sqrt(variance(sky.spectrum))])
+    scale = np.array([1.0] * 6 + [0.5 / np.sqrt(variance(spectrum) + beyond)])
     assert fit.diagnostics["converged"]
     assert fit.diagnostics["clipped"] == 0
     assert_same_fit(

