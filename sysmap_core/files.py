@@ -13,9 +13,6 @@ import numpy as np
 
 from .errors import DataError, MissingDataError
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
-"""Where the notebooks write, unless they are told otherwise: beside the package."""
-
 
 def checksum(path: str | Path) -> str:
     """SHA-256 of a file, read in pieces.
@@ -68,24 +65,6 @@ def folder(path: str | Path, what: str) -> Path:
         msg = f"{what} is {str(path)!r}, which is not a folder: check the path, it is taken from {Path.cwd()}"
         raise MissingDataError(msg)
     return path
-
-
-def output_folder(name: str, given: str | Path = "") -> Path:
-    """Folder for the files of a notebook.
-
-    Parameters
-    ----------
-    name : str
-        Name of the notebook.
-    given : str or Path
-        What the user asked for, taken from the working directory; empty for the default.
-
-    Returns
-    -------
-    Path
-        The folder; whoever writes makes it.
-    """
-    return Path(given).expanduser() if given else RESULTS / name
 
 
 @contextmanager

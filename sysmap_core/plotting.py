@@ -11,13 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
 
-from .decontamination import Decontamination
-from .methods import METHODS
+from .methods import METHODS, Decontamination
 from .sky import Field
 from .two_point import Correlation
 
 OBSERVED = "#333333"
+
+
 TRUTH = "#E69F00"
+
+
 STYLE = {
     "figure.dpi": 110,
     "savefig.dpi": 110,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import healpy as hp
 import numpy as np
 
-from sysmap_core import calibration
-from sysmap_core.mocks import gaussian_spectrum, independent_pixels
-from sysmap_core.regrid import to_nside
-from sysmap_core.sky import Field, footprint, overdensity
-from sysmap_core.spectra import pixel_window, variance
-from sysmap_core.templates import TemplateSet, standardise, synthetic_maps
+from sysmap_core.harmonic.spectra import pixel_window, variance
+from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
+from sysmap_core.sky.field import Field, footprint, overdensity
+from sysmap_core.sky.regrid import to_nside
+from sysmap_core.templates.synthetic import synthetic_maps
+from sysmap_core.templates.template_set import TemplateSet, standardise
+from sysmap_core.validation import calibration
 
 
 def orthonormal_templates(n_sys: int, n_pix: int, seed: int = 0) -> np.ndarray:

@@ -5,10 +5,10 @@ import pytest
 from skies import ClusteredSky
 
 from sysmap_core import plotting
-from sysmap_core.decontamination import run_methods
-from sysmap_core.methods import METHODS
-from sysmap_core.two_point import Correlation
-from sysmap_core.weights import column
+from sysmap_core.methods.decontamination import run_methods
+from sysmap_core.methods.table import METHODS
+from sysmap_core.two_point.correlation import Correlation
+from sysmap_core.weights.columns import column
 
 mpl.use("Agg")
 

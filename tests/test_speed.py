@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skies import independent_counts
 
-from sysmap_core.pixels import PixelSums
-from sysmap_core.posterior import fit_model
+from sysmap_core.inference.pixel_likelihood import PixelSums
+from sysmap_core.inference.posterior import fit_model
 
 pytestmark = pytest.mark.slow
 

@@ -7,11 +7,11 @@ from skies import red_spectrum
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import GroupKFold
 
-from sysmap_core.covariance import spatial_patches
-from sysmap_core.isd import binned_regression, iterative_regression, null_delta_chi2
-from sysmap_core.regression import elastic_net
-from sysmap_core.sky import Field
-from sysmap_core.templates import TemplateSet
+from sysmap_core.methods.isd import binned_regression, iterative_regression, null_delta_chi2
+from sysmap_core.methods.linear import elastic_net
+from sysmap_core.sky.field import Field
+from sysmap_core.sky.patches import spatial_patches
+from sysmap_core.templates.template_set import TemplateSet
 
 pytestmark = pytest.mark.slow
 

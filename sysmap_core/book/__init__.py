@@ -1,10 +1,12 @@
-"""Machinery around the notebooks: the book, papermill and the reference outputs.
+"""Machinery around the notebooks: papermill, the book, the reference outputs, parameters and provenance.
 
-Nothing in the maths imports this subpackage, and papermill imports it in every program that uses
+Nothing in the maths imports this room, and papermill imports it in every program that uses
 papermill: keep its imports light.
 """
 
 from __future__ import annotations
+
+import lazy_loader
 
 
 def setup(app):
@@ -23,3 +25,6 @@ def setup(app):
     from .sphinx_ext import connect
 
     return connect(app)
+
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

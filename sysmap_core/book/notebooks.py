@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError, unknown_name
-from ..parameters import check_given, fill
+from .parameters import check_given, fill
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "notebooks"

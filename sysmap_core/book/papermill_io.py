@@ -177,8 +177,8 @@ def checked_parameters(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
     SysmapError
         When the notebook does not take a name or a value.
     """
-    from ..parameters import check_given
     from .notebooks import parameters_cell
+    from .parameters import check_given
 
     text = Path(path).read_text()
     if not given or "sysmap_core" not in text:

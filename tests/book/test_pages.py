@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from sysmap_core.book import notebooks, pages, sphinx_ext
+from sysmap_core.book.parameters import TYPES, check_given, read_cell
 from sysmap_core.errors import ParameterError
-from sysmap_core.parameters import TYPES, check_given, read_cell
 
 HEAD = "# notebook: tiny\n# title: Small & new (32)\n"
 NOTEBOOKS = sorted((notebooks.ROOT / "notebooks").glob("*.md"))

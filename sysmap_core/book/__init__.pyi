@@ -1,0 +1,5 @@
+__all__ = ["RESULTS", "output_folder", "parameters", "provenance"]
+
+from . import parameters
+from .origins import provenance
+from .output import RESULTS, output_folder

@@ -1,0 +1,45 @@
+__all__ = [
+    "CorrectedCorrelation",
+    "Impact",
+    "OverCorrection",
+    "Starts",
+    "TemplateCorrelations",
+    "amplitude_error",
+    "amplitude_products",
+    "at_objects",
+    "check_bins",
+    "corrected_correlation",
+    "debias_diagonal",
+    "debias_matrix",
+    "fitted_amplitude",
+    "from_harmonics",
+    "from_pixels",
+    "hartlap_factor",
+    "impact",
+    "method_marginalised",
+    "observed_with_removed",
+    "over_correction",
+    "pixel_products",
+    "precision_matrix",
+    "read",
+    "sampled_products",
+    "start_points",
+    "turned_negative",
+    "without_over_correction",
+]
+
+from .clustering_amplitude import Impact, amplitude_error, fitted_amplitude, hartlap_factor, impact, precision_matrix
+from .corrected import (
+    CorrectedCorrelation,
+    amplitude_products,
+    check_bins,
+    corrected_correlation,
+    debias_diagonal,
+    debias_matrix,
+    turned_negative,
+)
+from .observed_covariance import observed_with_removed
+from .pixel_pairs import pixel_products
+from .removed_clustering import OverCorrection, method_marginalised, over_correction, without_over_correction
+from .sampled_pairs import Starts, sampled_products, start_points
+from .template_correlations import TemplateCorrelations, at_objects, from_harmonics, from_pixels, read

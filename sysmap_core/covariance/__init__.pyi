@@ -1,0 +1,25 @@
+__all__ = [
+    "Calibrated",
+    "PixelMoments",
+    "SpectrumEstimate",
+    "combined_covariance",
+    "estimate_spectrum",
+    "linear_covariance",
+    "linear_covariance_draws",
+    "moment_spectra",
+    "pixel_moments",
+    "ratio_null_weights",
+    "signal_spectrum",
+    "sum_covariance",
+]
+
+from .estimated_spectrum import SpectrumEstimate, estimate_spectrum, signal_spectrum
+from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
+from .sandwich import (
+    Calibrated,
+    combined_covariance,
+    linear_covariance,
+    linear_covariance_draws,
+    ratio_null_weights,
+    sum_covariance,
+)

@@ -1,0 +1,260 @@
+r"""Covariance of amplitudes on a clustered sky.
+
+Pixels of a galaxy map are not independent: errors that assume so are too small by factors of
+a few, most of all for smooth templates.  Every estimator here solves score equations
+:math:`s_\theta = \sum_p [u_p e_p + v_p (e_p^2 - V_p)] = 0` with :math:`e = d - A`; their
+covariance on a correlated field is the sandwich :math:`F^{-1} J F^{-1}`, with J from the
+correlation function of the field.  Nothing is simulated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import healpy as hp
+import numpy as np
+
+from ..harmonic import Content, coverage_pattern, cross_spectra, harmonic_products, masked_alm, variance
+from ..sky import Field
+from ..templates import TemplateSet
+from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Covariances of amplitudes, with clustering and without.
+
+    Parameters
+    ----------
+    cov : ndarray, shape (n_theta, n_theta)
+        On the clustered sky.
+    fisher : ndarray, shape (n_theta, n_theta)
+        Information of independent pixels; its inverse is what they would give.
+    """
+
+    cov: np.ndarray
+    fisher: np.ndarray
+
+
+def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a=None, b=None) -> Calibrated:
+    r"""Covariance of the amplitudes of a linear fit.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectrum : ndarray, shape (3 nside,), or None
+        Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels of
+        unit variance.
+    a, b : ndarray, shape (n_sys,), optional
+        Additive and multiplicative amplitudes; zero by default.
+
+    Returns
+    -------
+    Calibrated
+        For ``a``.
+
+    Notes
+    -----
+    :math:`M (T \Xi T^t) M` with :math:`M = (T T^t)^{-1}`.  An overdensity is relative to the mean density of the
+    survey, clustering included: see :func:`combined_covariance`.
+    """
+    fisher = templates.values @ templates.values.T
+    if spectrum is None:
+        return Calibrated(np.linalg.inv(fisher), fisher)
+    return Calibrated(linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b)[0], fisher)
+
+
+def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None, b=None) -> np.ndarray:
+    r"""Covariances of the amplitudes of a linear fit, for many spectra.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectra : ndarray, shape (n, 3 nside)
+        Spectra of the pixel averages, without shot noise [sr].
+    a, b : ndarray, shape (n_sys,), optional
+        Additive and multiplicative amplitudes; zero by default.
+
+    Returns
+    -------
+    ndarray, shape (n, n_sys, n_sys)
+        What :func:`linear_covariance` gives for each of them.
+    """
+    values = templates.values
+    moments = pixel_moments(field, values, spectra[0], a, b)
+    none = np.zeros_like(values)
+    weights = _relative_to_mean(values, none, none[0], moments.density, field)
+    noise = (weights * (moments.density * moments.shot)) @ weights.T
+    if np.all(moments.efficiency == 1.0):
+        # templates and coverage are the same in all realisations of a sample, which differ in how they are mixed
+        content = Content(field.pixels, values, coverage_pattern(field.expected))
+        products = _spectra_with_coverage(content, field.nside)
+        mixing = np.hstack([np.eye(len(values)), -(values @ moments.density)[:, None] / field.n_pix])
+    else:
+        alms = masked_alm(weights * moments.efficiency, field.pixels, field.nside)
+        products, mixing = cross_spectra(alms, alms), np.eye(len(values))
+    power = (2.0 * np.arange(spectra.shape[1]) + 1.0) * spectra / hp.nside2pixarea(field.nside) ** 2
+    signal = np.moveaxis(products @ power.T, -1, 0)
+    inverse = np.linalg.inv(values @ values.T)
+    return inverse @ (mixing @ signal @ mixing.T + noise) @ inverse
+
+
+@lru_cache(maxsize=2)
+def _spectra_with_coverage(content: Content, nside: int) -> np.ndarray:
+    pixels, values, pattern = content.arrays
+    alms = masked_alm(np.vstack([values, pattern]), pixels, nside)
+    return cross_spectra(alms, alms)
+
+
+def combined_covariance(
+    field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a, b, sigma: float, *, shot_aware: bool = True
+) -> Calibrated:
+    r"""Covariance of both amplitudes and the width, on a lognormal field.
+
+    Parameters
+    ----------
+    field : Field
+        Overdensity with its expected counts.
+    templates : TemplateSet
+        Templates on the same pixels.
+    spectrum : ndarray, shape (3 nside,), or None
+        Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels.
+    a, b : ndarray, shape (n_sys,)
+        Fitted amplitudes.
+    sigma : float
+        Fitted width; with a spectrum, the width is that of the spectrum.
+    shot_aware : bool
+        Whether the likelihood that was fitted models the shot noise (else it is Eq. 17 of
+        Berlfein et al. 2024).
+
+    Returns
+    -------
+    Calibrated
+        For ``(a, b, sigma)``.
+
+    Notes
+    -----
+    With :math:`x = 1 + \xi`, :math:`s = 1 + \sigma^2`, the score covariance needs the kernels
+    :math:`\xi`, :math:`c_{12} = s x^2 - 2x + 2 - s` and
+    :math:`c_{22} = s^2 x^4 - 4 s x^2 + 2 s + 4 x - 3 - (s-1)^2`; coincident pixels have the
+    moments of Poisson counts of a lognormal field.
+
+    Counts are divided by the mean density of the survey, which is :math:`1 + \bar d` times the true one, with
+    :math:`\bar d = \sum_p \bar n_p e_p / \sum_p \bar n_p`.  To first order this takes :math:`(1 + A)\,\bar d` from e
+    and :math:`[2V - (1 + A) / \bar n]\,\bar d` from :math:`e^2 - V`.
+
+    The fitted width scatters with the power of the largest scales; beside the covariance that a spectrum predicts,
+    the width has to be that of the same spectrum.
+    """
+    values = templates.values
+    moments = pixel_moments(field, values, spectrum, a, b)
+    density, efficiency, shot = moments.density, moments.efficiency, moments.shot
+    modelled_shot = shot if shot_aware else np.zeros_like(shot)
+    if spectrum is not None:
+        unmodelled = np.mean(density * (shot - modelled_shot) / efficiency**2)
+        sigma = np.sqrt(moments.sigma2 + unmodelled)
+    model_variance = (sigma * efficiency) ** 2 + density * modelled_shot
+    mean_slope = np.vstack([values, np.zeros_like(values), np.zeros((1, field.n_pix))])
+    variance_slope = np.vstack(
+        [values * modelled_shot, 2.0 * sigma**2 * efficiency * values, (2.0 * sigma * efficiency**2)[None]]
+    )
+    linear = mean_slope / model_variance
+    square = variance_slope / (2.0 * model_variance**2)
+    fisher = linear @ mean_slope.T + square @ variance_slope.T
+    if spectrum is None:
+        return Calibrated(np.linalg.inv(fisher), fisher)
+    weights = _relative_to_mean(linear, square, 2.0 * model_variance - density * modelled_shot, density, field)
+    scores = _score_covariance(weights, square, moments, spectrum, field)
+    inverse = np.linalg.inv(fisher)
+    return Calibrated(inverse @ scores @ inverse, fisher)
+
+
+def ratio_null_weights(calibrated: Calibrated, n_sys: int, null: str = "additive") -> np.ndarray:
+    r"""Null distribution of the likelihood ratio of a simpler model on a clustered sky.
+
+    Parameters
+    ----------
+    calibrated : Calibrated
+        Covariances of ``(a, b, sigma)``.
+    n_sys : int
+        Number of templates.
+    null : {"additive", "multiplicative"}
+        Simpler model: b = 0, or b = a.
+
+    Returns
+    -------
+    ndarray, shape (n_sys,)
+        Weights w: the ratio is distributed as :math:`\sum_k w_k \chi^2_1` (Wilks: all one).
+
+    Notes
+    -----
+    The null is :math:`K \theta = 0`; w are the eigenvalues of
+    :math:`K\,{\rm Cov}\,K^T (K F^{-1} K^T)^{-1}`.
+    """
+    constraint = np.zeros((n_sys, len(calibrated.cov)))
+    constraint[:, n_sys : 2 * n_sys] = np.eye(n_sys)
+    if null == "multiplicative":
+        constraint[:, :n_sys] = -np.eye(n_sys)
+    information = np.linalg.inv(constraint @ np.linalg.inv(calibrated.fisher) @ constraint.T)
+    root = np.linalg.cholesky(information)
+    return np.linalg.eigvalsh(root.T @ constraint @ calibrated.cov @ constraint.T @ root)
+
+
+def _relative_to_mean(linear, square, square_mean, density, field: Field) -> np.ndarray:
+    """Weights of e in scores whose data were divided by the mean density of the survey."""
+    share = field.expected / field.expected.sum()
+    response = linear @ density + square @ square_mean
+    return linear - response[:, None] * share
+
+
+def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Field):
+    """Covariance of sum_p u e + v (e^2 - V): harmonic sums over pairs, one-pixel moments for p = p'."""
+    cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum), strict=True))
+    q = moments.efficiency
+    # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
+    first, second = q * linear + q * moments.shot * square, q**2 * square
+    alms1 = masked_alm(first, field.pixels, field.nside)
+    alms2 = masked_alm(second, field.pixels, field.nside)
+
+    def pairs(left, right, kernel):
+        return harmonic_products(left, right, cls[kernel] / hp.nside2pixarea(field.nside) ** 2)
+
+    crossed = pairs(alms1, alms2, "12")
+    total = pairs(alms1, alms1, "11") + crossed + crossed.T + pairs(alms2, alms2, "22")
+    # what the harmonic sums hold at zero separation gives way to the moments of one pixel
+    zero = {name: variance(cl) for name, cl in cls.items()}
+    e2, e3, e4 = moments.second(), moments.third(), moments.fourth()
+    total += (linear * e2) @ linear.T - zero["11"] * first @ first.T
+    total += (linear * e3) @ square.T + (square * e3) @ linear.T
+    total -= zero["12"] * (first @ second.T + second @ first.T)
+    total += (square * (e4 - e2**2)) @ square.T - zero["22"] * second @ second.T
+    return total
+
+
+def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray) -> np.ndarray:
+    """Covariance of weighted sums of the overdensity on a clustered sky.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, n_pix)
+        Weights of the pixels in every sum.
+    field, spectrum : Field, and ndarray, shape (3 nside,)
+        Footprint with its expected counts, and spectrum of the pixel averages without shot noise [sr].
+
+    Returns
+    -------
+    ndarray, shape (n, n)
+        Of ``rows @ delta``, delta having no mean over the expected counts by construction; as
+        in :func:`~.linear_covariance`, for any weights.
+    """
+    rows = rows - np.outer(rows.sum(1), field.expected / field.expected.sum())
+    alms = masked_alm(rows, field.pixels, field.nside)
+    per_pixel = spectrum / hp.nside2pixarea(field.nside) ** 2
+    return harmonic_products(alms, alms, per_pixel) + (rows / field.expected) @ rows.T

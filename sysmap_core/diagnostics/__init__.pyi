@@ -1,0 +1,58 @@
+__all__ = [
+    "NULLS",
+    "N_NULL",
+    "SCALES",
+    "SIGNIFICANCE",
+    "FootprintCuts",
+    "Leverage",
+    "Limits",
+    "NullTest",
+    "PatchGain",
+    "RankCorrelations",
+    "RatioTest",
+    "Relations",
+    "Selection",
+    "Shape",
+    "TemplateReport",
+    "Verdict",
+    "checked_maps",
+    "checked_spectrum",
+    "comparable",
+    "cut_map",
+    "examine",
+    "exceedance",
+    "family_wise_p",
+    "footprint_cuts",
+    "forward_selection",
+    "held_out_patches",
+    "held_out_templates",
+    "leverage",
+    "likelihood_ratio",
+    "null_test",
+    "p_text",
+    "probability_of_help",
+    "rank_correlations",
+    "rank_templates",
+    "ratio_realisations",
+    "squares",
+    "template_p",
+    "verdict",
+]
+
+from .amplitude_tests import NullTest, checked_spectrum, null_test
+from .decision import Verdict, probability_of_help, verdict
+from .held_out import PatchGain, held_out_patches, held_out_templates, squares
+from .p_values import SIGNIFICANCE, exceedance, family_wise_p, p_text, template_p
+from .ranking import (
+    FootprintCuts,
+    Leverage,
+    Selection,
+    cut_map,
+    footprint_cuts,
+    forward_selection,
+    leverage,
+    rank_templates,
+)
+from .ratio_test import N_NULL, NULLS, RatioTest, likelihood_ratio, ratio_realisations
+from .template_report import Limits, Relations, Shape, TemplateReport, examine
+from .tracers import SCALES, RankCorrelations, checked_maps, comparable, rank_correlations

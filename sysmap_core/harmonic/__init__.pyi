@@ -1,0 +1,52 @@
+__all__ = [
+    "Content",
+    "MaskedSky",
+    "PixelCovariance",
+    "Solution",
+    "Transforms",
+    "check_pixels",
+    "correlate",
+    "correlation_from_spectrum",
+    "coupling_matrix",
+    "coverage_pattern",
+    "cross_spectra",
+    "default_lmax",
+    "harmonic_products",
+    "masked_alm",
+    "masked_sky",
+    "noise_power",
+    "pixel_window",
+    "removed_power",
+    "removed_response",
+    "solve",
+    "spectrum_from_correlation",
+    "summed_spectrum",
+    "template_power",
+    "variance",
+    "weight_spectrum",
+]
+
+from .caching import Content, coverage_pattern
+from .mode_coupling import (
+    MaskedSky,
+    check_pixels,
+    coupling_matrix,
+    masked_sky,
+    noise_power,
+    removed_power,
+    removed_response,
+    template_power,
+    weight_spectrum,
+)
+from .pixel_covariance import PixelCovariance, Solution, solve
+from .spectra import (
+    correlate,
+    correlation_from_spectrum,
+    harmonic_products,
+    masked_alm,
+    pixel_window,
+    spectrum_from_correlation,
+    summed_spectrum,
+    variance,
+)
+from .transforms import Transforms, cross_spectra, default_lmax

@@ -1,0 +1,67 @@
+__all__ = [
+    "LENGTH_IN_TAU",
+    "LIKELIHOODS",
+    "MIN_DENSITY",
+    "MIN_EFFICIENCY",
+    "Chain",
+    "Likelihood",
+    "Maximum",
+    "Mode",
+    "PixelSums",
+    "Posterior",
+    "Proposal",
+    "SkewnessProfile",
+    "WeightedDraws",
+    "amplitude_basis",
+    "apply_contamination",
+    "check_model",
+    "effective_draws",
+    "field_rms",
+    "find_device",
+    "find_likelihood",
+    "find_mode",
+    "find_mode_at",
+    "fit_model",
+    "importance_draws",
+    "invert_contamination",
+    "laplace_draws",
+    "laplace_proposal",
+    "mixing",
+    "n_free_params",
+    "pack_params",
+    "pareto_fit",
+    "pixel_density",
+    "run_emcee",
+    "run_nuts",
+    "skewness_profile",
+    "smoothed_weights",
+    "unpack_params",
+]
+
+from .chains import LENGTH_IN_TAU, Chain, laplace_draws, mixing, run_emcee, run_nuts
+from .contamination import (
+    MIN_DENSITY,
+    MIN_EFFICIENCY,
+    amplitude_basis,
+    apply_contamination,
+    check_model,
+    invert_contamination,
+    n_free_params,
+    pack_params,
+    unpack_params,
+)
+from .importance import (
+    Proposal,
+    SkewnessProfile,
+    WeightedDraws,
+    effective_draws,
+    importance_draws,
+    laplace_proposal,
+    pareto_fit,
+    skewness_profile,
+    smoothed_weights,
+)
+from .likelihood import LIKELIHOODS, Likelihood, field_rms, find_likelihood, pixel_density
+from .maximum import Mode, find_mode, find_mode_at
+from .pixel_likelihood import PixelSums, find_device
+from .posterior import Maximum, Posterior, fit_model

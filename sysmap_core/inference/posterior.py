@@ -1,0 +1,401 @@
+"""Posterior of contamination amplitudes, exact and mostly without a Markov chain.
+
+The additive model with a Gaussian likelihood has a closed form.  Everything else: guarded Newton
+steps to the maximum in a whitened basis, a normal approximation there (along the skewness, where
+there is one), and draws from it re-weighted to the posterior; a gradient sampler where these
+weights are not reliable, and an ensemble sampler as a cross-check.  Priors are flat in the
+amplitudes, in ``gamma`` and in ``sigma > 0``.  Errors are those of independent pixels.  Galaxies
+cluster, so on a sky they are too small: see :mod:`sysmap_core.covariance.sandwich`.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.special import gammaln
+
+from ..errors import DataError, unknown_name
+from ..files import plain, restored
+from ..templates import TemplateSet, whiten
+from .chains import Chain, run_emcee, run_nuts
+from .contamination import MIN_EFFICIENCY, amplitude_basis, check_model
+from .importance import importance_draws
+from .likelihood import find_likelihood
+from .maximum import Mode, find_mode
+from .pixel_likelihood import PixelSums
+
+SAMPLERS = ("auto", "closed-form", "importance", "nuts", "emcee")
+
+
+MIN_PIXELS_PER_PARAMETER = 10
+
+
+MAX_K_HAT = 0.7
+
+
+MIN_SIGMA = 1e-3
+"""Smallest width of the field, relative to the rms of the overdensity, that is one."""
+
+
+@dataclass(frozen=True)
+class Maximum:
+    """Maximum of a likelihood.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n_sys,)
+        Amplitudes, per rms of the template.
+    sigma, gamma : float
+        Width and skewness of the field; ``gamma`` is zero unless the likelihood is skewed.
+    lnl : float
+        Log-likelihood.
+    """
+
+    a: np.ndarray
+    b: np.ndarray
+    sigma: float
+    gamma: float
+    lnl: float
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Posterior of amplitudes and field parameters, for independent pixels.
+
+    Parameters
+    ----------
+    model, likelihood, sampler : str
+        What was fitted, and how.
+    names : tuple of str
+        Templates.
+    a, b : ndarray, shape (n_sys,)
+        Posterior means, per rms of the template.
+    sigma, gamma : float
+        Posterior means.
+    cov : ndarray, shape (2 n_sys + 2, 2 n_sys + 2)
+        Joint covariance of ``(a, b, sigma, gamma)``; zero rows for what is fixed.
+    maximum : Maximum
+        Maximum of the likelihood.
+    draws : dict of ndarray
+        ``a``, ``b`` of shape (n_draws, n_sys), ``sigma``, ``gamma`` of shape (n_draws,).
+    weights : ndarray, shape (n_draws,)
+        Weights of the draws, sum one.
+    diagnostics : dict
+        Numbers that apply to this sampler only.
+    converged : bool
+        Whether the result can be used.
+    status : str
+        Why, in a sentence.
+    seed : int
+        Of the draws.
+    elapsed_s : float
+        Wall time [s].
+    """
+
+    model: str
+    likelihood: str
+    sampler: str
+    names: tuple[str, ...]
+    a: np.ndarray
+    b: np.ndarray
+    sigma: float
+    gamma: float
+    cov: np.ndarray
+    maximum: Maximum
+    draws: dict[str, np.ndarray] = field(repr=False)
+    weights: np.ndarray = field(repr=False)
+    diagnostics: dict
+    converged: bool
+    status: str
+    seed: int
+    elapsed_s: float
+
+    @property
+    def cov_a(self) -> np.ndarray:
+        """Covariance of ``a``, shape (n_sys, n_sys)."""
+        return self.cov[: len(self.a), : len(self.a)]
+
+    @property
+    def cov_b(self) -> np.ndarray:
+        """Covariance of ``b``, shape (n_sys, n_sys)."""
+        return self.cov[len(self.a) : 2 * len(self.a), len(self.a) : 2 * len(self.a)]
+
+    def to_arviz(self):
+        """Draws as ArviZ inference data; weighted draws are resampled.
+
+        Returns
+        -------
+        arviz.InferenceData
+            Groups ``posterior`` and ``attrs`` of it: model, likelihood, sampler.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # announces the next major version
+            import arviz
+        rng = np.random.default_rng(self.seed)
+        pick = rng.choice(len(self.weights), len(self.weights), p=self.weights)
+        uniform = np.ptp(self.weights) == 0
+        draws = {k: (v if uniform else v[pick])[None] for k, v in self.draws.items()}
+        kind = {"model": self.model, "likelihood": self.likelihood, "sampler": self.sampler}
+        dims = {key: ["template"] for key in "ab"}
+        return arviz.from_dict(draws, coords={"template": list(self.names)}, dims=dims, posterior_attrs=kind)
+
+    def to_dict(self) -> dict:
+        """Everything in plain Python types, draws included."""
+        return plain(vars(self) | {"maximum": vars(self.maximum)})
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Posterior:
+        """Posterior from what :meth:`to_dict` gave; DataError when something is missing."""
+        draws = {k: np.array(v, float) for k, v in content.get("draws", {}).items()}
+        maximum = restored(Maximum, content.get("maximum", {}), "maximum")
+        return restored(cls, content | {"draws": draws, "maximum": maximum}, "posterior")
+
+
+def fit_model(
+    delta,
+    templates,
+    model: str = "combined",
+    likelihood: str | None = None,
+    *,
+    expected=None,
+    sampler: str = "auto",
+    draws: int = 2048,
+    seed: int = 0,
+    degenerate: str = "error",
+    precision: str = "float32",
+    device: str = "auto",
+) -> Posterior:
+    """Infer additive and multiplicative contamination jointly.
+
+    Parameters
+    ----------
+    delta : ndarray, shape (n_pix,)
+        Observed overdensity [1].
+    templates : TemplateSet or ndarray, shape (n_sys, n_pix)
+        Standardised templates [1].
+    model : {"additive", "multiplicative", "combined"}
+        Contamination model.
+    likelihood : {"gaussian", "skew-normal", "shot-noise"}, optional
+        By default shot-noise-aware when ``expected`` is given, Gaussian otherwise.
+    expected : ndarray, shape (n_pix,), optional
+        Expected galaxies per pixel.
+    sampler : {"auto", "closed-form", "importance", "nuts", "emcee"}
+        ``auto`` takes the closed form where it exists, else importance draws, and the No-U-Turn
+        sampler where their weights are unreliable (k-hat above 0.7).
+    draws : int
+        Number of posterior draws; emcee keeps its own number.
+    seed : int
+        Fixes every draw.
+    degenerate : {"error", "project"}
+        What to do with linear combinations of templates that vanish: stop, or leave them out.
+    precision : {"float64", "float32"}
+        Of the likelihoods of importance draws and of emcee; sums over pixels, maxima and NUTS are
+        always in double precision.
+    device : {"auto", "cpu", "gpu"}
+        Where to compute; ``auto`` is JAX's own choice.
+
+    Returns
+    -------
+    Posterior
+        With its diagnostics.
+
+    Raises
+    ------
+    ParameterError
+        For a name that is not known.
+    DataError
+        For data that cannot be fitted: shapes, values, degenerate templates, too few pixels.
+
+    References
+    ----------
+    Berlfein et al. (2024), section 3.
+    """
+    start = time.perf_counter()
+    likelihood = likelihood or ("gaussian" if expected is None else "shot-noise")
+    closed = _check_names(model, likelihood, sampler)
+    values, names = _values_and_names(templates)
+    delta = np.asarray(delta, float)
+    basis, white = whiten(values, names, degenerate)
+    sums = PixelSums(delta, white, model, likelihood, expected, precision=precision, device=device)
+    _check_size(sums, delta)
+    if closed and sampler in ("auto", "closed-form"):
+        sampler, result = "closed-form", _closed_form(delta, white, basis, draws, seed)
+    else:
+        mode = find_mode(sums, _start(sums, delta, white))
+        _check_width(sums, mode, delta)
+        coordinates = _Coordinates(sums, basis, model)
+        sampler, result = _sampled(sums, mode, coordinates, sampler, draws, seed)
+    result["diagnostics"]["condition_number"] = _condition_number(basis)
+    elapsed = time.perf_counter() - start
+    return Posterior(
+        model=model, likelihood=likelihood, sampler=sampler, names=names, seed=seed, elapsed_s=elapsed, **result
+    )
+
+
+def _check_names(model: str, likelihood: str, sampler: str) -> bool:
+    """Whether the posterior has a closed form, after checking all names."""
+    check_model(model)
+    find_likelihood(likelihood)
+    if sampler not in SAMPLERS:
+        raise unknown_name("sampler", sampler, SAMPLERS)
+    closed = model == "additive" and likelihood == "gaussian"
+    if sampler == "closed-form" and not closed:
+        msg = (
+            f"sampler is 'closed-form' for the {model} model with the {likelihood} likelihood: "
+            "it exists for the additive model with the gaussian one; take 'auto'"
+        )
+        raise DataError(msg)
+    return closed
+
+
+def _values_and_names(templates) -> tuple[np.ndarray, tuple[str, ...]]:
+    if isinstance(templates, TemplateSet):
+        return templates.values, templates.names
+    values = np.asarray(templates, float)
+    return values, tuple(f"template {i}" for i in range(len(values)))
+
+
+def _check_size(sums: PixelSums, delta: np.ndarray) -> None:
+    needed = MIN_PIXELS_PER_PARAMETER * sums.n_params
+    if sums.n_pix < needed:
+        msg = f"{sums.n_pix} pixels for {sums.n_params} parameters: give at least {needed}, or fewer templates"
+        raise DataError(msg)
+    if not np.std(delta) > 0:
+        msg = f"delta is constant ({delta[0]:.6g}): there is no field whose width could be fitted"
+        raise DataError(msg)
+
+
+def _check_width(sums: PixelSums, mode: Mode, delta: np.ndarray) -> None:
+    sigma = np.exp(mode.x[sums.n_free])
+    if sigma < MIN_SIGMA * np.std(delta):
+        msg = (
+            f"sigma fell to {sigma:.1e} where delta has an rms of {np.std(delta):.3g}: there is no variance beyond "
+            "the shot noise or the templates; take a coarser nside, or likelihood 'gaussian'"
+        )
+        raise DataError(msg)
+
+
+def _condition_number(basis: np.ndarray) -> float:
+    """Of the template covariance; the basis holds the inverse roots of its eigenvalues."""
+    return float(np.linalg.cond(basis) ** 2) if basis.size else 1.0
+
+
+def _start(sums: PixelSums, delta: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """No contamination beyond the linear fit, which is exact for the additive Gaussian model."""
+    x = np.zeros(sums.n_params)
+    x[: sums.n_sys] = white @ delta / len(delta)
+    x[sums.n_free] = np.log(np.std(delta))
+    # the multiplicative model ties b to a: the linear fit may lie outside the allowed region
+    while sums.values(x)[0][0] == -np.inf:
+        x[: sums.n_free] /= 2.0
+    return x
+
+
+def _sampled(
+    sums: PixelSums, mode: Mode, coordinates: _Coordinates, sampler: str, n_draws: int, seed: int
+) -> tuple[str, dict]:
+    """Draws of one of the samplers; ``auto`` falls back on a chain when the weights are unreliable."""
+    common = {"min_efficiency": mode.efficiency, "newton_steps": mode.steps, "newton_decrement": mode.decrement}
+    found = importance_draws(sums, mode, n_draws, np.random.default_rng(seed))
+    reliable = found.k_hat <= MAX_K_HAT
+    if sampler == "importance" or (sampler == "auto" and reliable):
+        status = "converged" if reliable else f"importance weights are unreliable (k-hat {found.k_hat:.2f})"
+        diagnostics = common | {"k_hat": found.k_hat, "importance_ess": found.effective}
+        result = coordinates.result(mode, found.mean, found.cov, found.draws, found.weights)
+        return "importance", result | _state(mode, diagnostics, status)
+    if sampler == "auto":
+        common["k_hat"] = found.k_hat
+    # chains start on the posterior, which the curvature at the maximum does not tell near gamma = 0
+    start = replace(mode, x=found.mean, information=np.linalg.inv(found.cov)) if reliable else mode
+    chain: Chain = run_emcee(sums, start, seed) if sampler == "emcee" else run_nuts(sums, start, n_draws, seed)
+    flat = chain.draws.reshape(-1, sums.n_params)
+    weights = np.full(len(flat), 1.0 / len(flat))
+    result = coordinates.result(mode, flat.mean(0), np.cov(flat.T), flat, weights)
+    return "emcee" if sampler == "emcee" else "nuts", result | _state(mode, common | chain.diagnostics, chain.status)
+
+
+def _state(mode: Mode, diagnostics: dict, status: str) -> dict:
+    """Diagnostics with the verdict on the fit; a bad maximum comes before a bad sampler."""
+    if mode.efficiency < 1.05 * MIN_EFFICIENCY:
+        status = f"the maximum sits on the efficiency floor of {MIN_EFFICIENCY}: mask the outliers of the templates"
+    elif mode.decrement > 1e-6:
+        status = f"the maximum was not reached (Newton decrement {mode.decrement:.1e})"
+    return {"diagnostics": diagnostics, "converged": status == "converged", "status": status}
+
+
+class _Coordinates:
+    """From the free parameters of a fit to amplitudes, width and skewness."""
+
+    def __init__(self, sums: PixelSums, basis: np.ndarray, model: str):
+        to_a, to_b = amplitude_basis(sums.n_sys, model)
+        self.to_a, self.to_b = basis @ to_a, basis @ to_b
+        self.n_free, self.n_params, self.skewed = sums.n_free, sums.n_params, sums.row.skewed
+
+    def physical(self, x: np.ndarray) -> dict:
+        """Values of ``a``, ``b``, ``sigma`` and ``gamma``."""
+        free = x[..., : self.n_free]
+        sigma = np.exp(x[..., self.n_free])
+        gamma = x[..., self.n_free + 1] if self.skewed else np.zeros(x.shape[:-1])
+        if np.ndim(sigma) == 0:
+            sigma, gamma = float(sigma), float(gamma)
+        return {"a": free @ self.to_a.T, "b": free @ self.to_b.T, "sigma": sigma, "gamma": gamma}
+
+    def result(self, mode: Mode, mean, cov, draws, weights) -> dict:
+        """Moments, maximum and draws in physical parameters."""
+        means = self.physical(mean)
+        jacobian = np.zeros((2 * len(self.to_a) + 2, self.n_params))
+        jacobian[:, : self.n_free] = np.vstack([self.to_a, self.to_b, np.zeros((2, self.n_free))])
+        jacobian[-2, self.n_free] = means["sigma"]
+        if self.skewed:
+            jacobian[-1, self.n_free + 1] = 1.0
+        return {
+            **means,
+            "cov": jacobian @ cov @ jacobian.T,
+            "maximum": Maximum(**self.physical(mode.x), lnl=mode.lnl),
+            "draws": self.physical(draws),
+            "weights": weights,
+        }
+
+
+def _closed_form(delta, white, basis, n_draws: int, seed: int) -> dict:
+    """Additive Gaussian posterior: normal amplitudes given an inverse-gamma variance."""
+    rng = np.random.default_rng(seed)
+    n_pix, n_free = len(delta), len(white)
+    free = white @ delta / n_pix
+    rss = float(delta @ delta - n_pix * free @ free)
+    if not rss > MIN_SIGMA**2 * (delta @ delta):
+        msg = "templates reproduce delta: there is no field left whose width could be fitted"
+        raise DataError(msg)
+    shape = 0.5 * (n_pix - n_free - 1)
+    variance = 0.5 * rss / rng.gamma(shape, size=n_draws)
+    noise = rng.standard_normal((n_draws, n_free)) @ basis.T / np.sqrt(n_pix)
+    sigma2 = 0.5 * rss / (shape - 1.0)
+    sigma = float(np.sqrt(0.5 * rss) * np.exp(gammaln(shape - 0.5) - gammaln(shape)))
+    n_sys = len(basis)
+    cov = np.zeros((2 * n_sys + 2, 2 * n_sys + 2))
+    cov[:n_sys, :n_sys] = sigma2 * basis @ basis.T / n_pix
+    cov[-2, -2] = sigma2 - sigma**2
+    sigma_max = np.sqrt(rss / n_pix)
+    lnl = -0.5 * n_pix * (np.log(2.0 * np.pi * sigma_max**2) + 1.0)
+    a, zeros = basis @ free, np.zeros(n_sys)
+    return {
+        "a": a,
+        "b": zeros,
+        "sigma": sigma,
+        "gamma": 0.0,
+        "cov": cov,
+        "maximum": Maximum(a, zeros, float(sigma_max), 0.0, float(lnl)),
+        "draws": {
+            "a": a + np.sqrt(variance)[:, None] * noise,
+            "b": np.zeros((n_draws, n_sys)),
+            "sigma": np.sqrt(variance),
+            "gamma": np.zeros(n_draws),
+        },
+        "weights": np.full(n_draws, 1.0 / n_draws),
+        "diagnostics": {},
+        "converged": True,
+        "status": "exact",
+    }

@@ -1,0 +1,48 @@
+__all__ = [
+    "KINDS",
+    "MAX_ABSORBED",
+    "MAX_ANALYTIC_RMS",
+    "METHODS",
+    "MIN_WEIGHT_DENOMINATOR",
+    "Correction",
+    "Curves",
+    "Decontamination",
+    "Estimate",
+    "GeneralisedFit",
+    "Method",
+    "Nulls",
+    "Polynomials",
+    "ResampledCovariance",
+    "TemplateBins",
+    "TwoMomentFit",
+    "absorbed_share",
+    "amplitude_errors",
+    "bin_starts",
+    "binned_density",
+    "binned_regression",
+    "block_bootstrap",
+    "check_number",
+    "decontaminate",
+    "elastic_net",
+    "find_method",
+    "generalised_least_squares",
+    "iterative_regression",
+    "jackknife",
+    "least_squares",
+    "mock_covariance",
+    "null_delta_chi2",
+    "penalty_path",
+    "populated_range",
+    "reweighted_fit",
+    "run_methods",
+    "two_moment_fit",
+]
+
+from .decontamination import MIN_WEIGHT_DENOMINATOR, Decontamination, decontaminate, run_methods
+from .density_curves import Polynomials, TemplateBins, bin_starts, binned_density, populated_range, reweighted_fit
+from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_moment_fit
+from .isd import Correction, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
+from .linear import elastic_net, least_squares, penalty_path
+from .resampling import KINDS, ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
+from .table import METHODS, Estimate, Method, find_method
+from .uncertainties import MAX_ABSORBED, MAX_ANALYTIC_RMS, absorbed_share, amplitude_errors

@@ -1,0 +1,337 @@
+"""All methods behind one door: one function, one type of result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..covariance import SpectrumEstimate, estimate_spectrum
+from ..errors import DataError, unknown_name
+from ..files import plain, restored
+from ..inference import invert_contamination
+from ..sky import Field
+from ..templates import TemplateSet, check_independent, from_pixels
+from .table import Estimate, Method, find_method
+from .uncertainties import COVARIANCES, amplitude_errors
+
+MIN_WEIGHT_DENOMINATOR = 0.01
+"""Floor of the denominators of the weights."""
+
+
+_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
+
+
+@dataclass(frozen=True)
+class Decontamination:
+    """What a method found, and the weights that follow from it.
+
+    Parameters
+    ----------
+    method, model : str
+        Row of :data:`~.METHODS`, and the contamination model it estimates.
+    names : tuple of str
+        Templates.
+    a, b : ndarray, shape (n_sys,)
+        Amplitudes, per rms of the template; ``b`` is zero for additive methods.
+    sigma : float
+        rms of the field [1].
+    cov_a, cov_b : ndarray, shape (n_sys, n_sys)
+        Covariances on the clustered sky, see ``covariance``.
+    cov_ab : ndarray, shape (n_sys, n_sys)
+        Covariance of ``a`` (rows) with ``b`` (columns).
+    cov_a_iid, cov_b_iid : ndarray, shape (n_sys, n_sys)
+        Covariances that independent pixels would have.
+    cov_a_draws : ndarray, shape (n_draws, n_sys, n_sys), or None
+        ``cov_a`` for spectra that are as likely as the estimated one, for probabilities that know the
+        uncertainty of the errors; None where the spectrum was given, or there is none.
+    covariance : {"analytic", "realisations", "estimator", "independent pixels"}
+        Where ``cov_a`` and ``cov_b`` come from: the sandwich, mocks, the estimator's own, or no
+        clustering at all.
+    galaxy_weights, random_weights : ndarray, shape (n_pix,)
+        Weights of the galaxies and of the randoms in each pixel; together they undo the
+        contamination exactly.
+    cleaned : ndarray, shape (n_pix,)
+        Overdensity without the contamination.
+    clipped : float
+        Fraction of pixels whose weight sits on the floor.
+    spectrum : ndarray, shape (3 nside,), or None
+        Signal spectrum behind the covariances [sr]; None without pixels.
+    details : dict
+        What else the method found.
+    diagnostics : dict
+        Numbers that the method reports about itself.
+    seed : int
+        Of its random numbers, where there are any.
+    elapsed_s : float
+        Wall time of the fit, without the covariance [s].
+    """
+
+    method: str
+    model: str
+    names: tuple[str, ...]
+    a: np.ndarray
+    b: np.ndarray
+    sigma: float
+    cov_a: np.ndarray
+    cov_b: np.ndarray
+    cov_ab: np.ndarray
+    cov_a_iid: np.ndarray
+    cov_b_iid: np.ndarray
+    cov_a_draws: np.ndarray | None = field(repr=False)
+    covariance: str
+    galaxy_weights: np.ndarray = field(repr=False)
+    random_weights: np.ndarray = field(repr=False)
+    cleaned: np.ndarray = field(repr=False)
+    clipped: float
+    spectrum: np.ndarray | None = field(repr=False)
+    details: dict = field(repr=False)
+    diagnostics: dict
+    seed: int
+    elapsed_s: float
+
+    @property
+    def cov(self) -> np.ndarray:
+        """Joint covariance of (a, b) on the clustered sky, shape (2 n_sys, 2 n_sys)."""
+        return np.block([[self.cov_a, self.cov_ab], [self.cov_ab.T, self.cov_b]])
+
+    @property
+    def status(self) -> str:
+        """How the fit ended, in words."""
+        return self.diagnostics.get("status", "exact")
+
+    def to_dict(self, *, maps: bool = True) -> dict:
+        """Everything in plain Python types, for a JSON file.
+
+        Parameters
+        ----------
+        maps : bool
+            Whether to keep what has a value per pixel, multipole or draw, and the details.
+
+        Returns
+        -------
+        dict
+            :meth:`from_dict` needs the maps.
+        """
+        return plain({k: v for k, v in vars(self).items() if maps or k not in _MAPS})
+
+    @classmethod
+    def from_dict(cls, content: dict) -> Decontamination:
+        """Result from what :meth:`to_dict` gave.
+
+        Parameters
+        ----------
+        content : dict
+            With the maps.
+
+        Returns
+        -------
+        Decontamination
+            Equal to the one that was stored.
+
+        Raises
+        ------
+        DataError
+            When something is missing.
+        """
+        return restored(cls, content, "result")
+
+
+# products of a fit are small; threads that wait for the next one hold up transforms and JAX (factor 4)
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def decontaminate(
+    sky: Field | np.ndarray,
+    templates: TemplateSet | np.ndarray,
+    method: str = "MCMC-comb",
+    *,
+    expected: np.ndarray | None = None,
+    pixels: np.ndarray | None = None,
+    nside: int | None = None,
+    spectrum: np.ndarray | SpectrumEstimate | None = None,
+    covariance: str = "auto",
+    seed: int = 0,
+    **options,
+) -> Decontamination:
+    """Estimate the contamination of a field, its errors, and the weights that undo it.
+
+    Parameters
+    ----------
+    sky : Field or ndarray, shape (n_pix,)
+        Observed overdensity [1].
+    templates : TemplateSet or ndarray, shape (n_sys, n_pix)
+        Templates on the same pixels; an array is standardised there.
+    method : str
+        Row of :data:`~.METHODS`.
+    expected : ndarray, shape (n_pix,), optional
+        Expected galaxies per pixel, beside an overdensity array.
+    pixels : ndarray of int, shape (n_pix,), optional
+        HEALPix indices, RING, equatorial, beside an overdensity array.
+    nside : int, optional
+        Their resolution.
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
+        Signal spectrum of the pixel averages [sr], taken as known when it is an array; estimated from the
+        field by default.
+    covariance : {"auto", "analytic", "realisations", "independent pixels"}
+        Where the errors come from.  ``auto`` is analytic, except for methods that know their own covariance,
+        for arrays without pixels or expected counts (independent pixels), and for combined methods where the
+        field is strong (rms above 0.7) or a few modes decide (realisations); see
+        :mod:`sysmap_core.methods.uncertainties`.
+    seed : int
+        Fixes the draws of the methods that draw, and the realisations.
+    **options
+        Of the method: ``likelihood`` and ``draws`` (MCMC-comb), ``draws`` (MCMC-add),
+        ``l1_ratio`` and ``n_folds`` (ElasticNet).
+
+    Returns
+    -------
+    Decontamination
+        Amplitudes with both kinds of errors, weights, cleaned map.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown method or covariance.
+    DataError
+        When field and templates are on different pixels, templates are linear combinations of each
+        other or reproduce the field, the method needs to know the pixels, or the fit cannot be made.
+
+    Notes
+    -----
+    The elastic net and the iterative methods have the calibrated errors of the linear fit: an
+    upper bound for the elastic net, whose penalty shrinks amplitudes and makes them scatter less.
+    Errors of the skew-normal likelihood are those of the Gaussian one with the same rms, an upper
+    bound for ``b``.
+    """
+    row = find_method(method)
+    if covariance not in COVARIANCES:
+        raise unknown_name("covariance", covariance, COVARIANCES)
+    sky, templates = _on_common_pixels(sky, templates, expected, pixels, nside)
+    clustered = sky.nside is not None and bool(np.all(np.isfinite(sky.expected)))
+    _check_possible(row, covariance, clustered)
+    if spectrum is None and clustered:
+        spectrum = estimate_spectrum(sky, templates)
+    estimated = spectrum if isinstance(spectrum, SpectrumEstimate) else None
+    start = time.perf_counter()
+    estimate = row.estimate(sky, templates, spectrum, seed, **options)
+    spectrum = spectrum if estimated is None else estimated.cl
+    elapsed = time.perf_counter() - start
+    if not clustered:
+        covariance = "independent pixels"
+    errors = amplitude_errors(
+        sky, templates, row, estimate, (estimated or spectrum) if clustered else None, covariance, seed
+    )
+    return Decontamination(
+        method=row.name,
+        model=row.model,
+        names=templates.names,
+        a=estimate.a,
+        b=estimate.b,
+        sigma=estimate.sigma,
+        **errors,
+        **_weights(sky, templates, row, estimate),
+        spectrum=spectrum,
+        details=estimate.details,
+        diagnostics=estimate.diagnostics,
+        seed=seed,
+        elapsed_s=elapsed,
+    )
+
+
+def run_methods(
+    sky: Field, templates: TemplateSet, methods: Sequence[str], *, seed: int = 0, likelihood: str = "shot-noise"
+) -> dict[str, Decontamination]:
+    """Run several methods on one field, with one signal spectrum.
+
+    Parameters
+    ----------
+    sky : Field
+        Observed overdensity.
+    templates : TemplateSet
+        Templates on the same pixels.
+    methods : sequence of str
+        Rows of :data:`~.METHODS`.
+    seed : int
+        Fixes the draws.
+    likelihood : str
+        Of MCMC-comb.
+
+    Returns
+    -------
+    dict of str to Decontamination
+        In the order of ``methods``.
+    """
+    spectrum = estimate_spectrum(sky, templates)
+    options = {"MCMC-comb": {"likelihood": likelihood}}
+    rows = [find_method(name).name for name in methods]
+    return {
+        name: decontaminate(sky, templates, name, spectrum=spectrum, seed=seed, **options.get(name, {}))
+        for name in rows
+    }
+
+
+def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:
+    """Field and templates from whatever came, after checking that they belong together."""
+    if isinstance(sky, Field):
+        given = [n for n, v in (("expected", expected), ("pixels", pixels), ("nside", nside)) if v is not None]
+        if given:
+            msg = f"{' and '.join(given)} came beside a Field, which carries its own: leave it out"
+            raise DataError(msg)
+    else:
+        sky = _field_of_arrays(np.asarray(sky, float), expected, pixels, nside)
+    if not isinstance(templates, TemplateSet):
+        templates = from_pixels(np.asarray(templates, float), sky.pixels, sky.nside)
+    if sky.nside != templates.nside or not np.array_equal(sky.pixels, templates.pixels):
+        msg = (
+            f"the field has {sky.n_pix} pixels at nside {sky.nside} and the templates {len(templates.pixels)} "
+            f"at nside {templates.nside}, or in another order: standardise the templates on field.pixels"
+        )
+        raise DataError(msg)
+    check_independent(templates.values, templates.names)
+    return sky, templates
+
+
+def _field_of_arrays(delta, expected, pixels, nside) -> Field:
+    if (pixels is None) != (nside is None):
+        came = "pixels without nside" if nside is None else "nside without pixels"
+        msg = f"{came} came: give both, or neither for errors of independent pixels"
+        raise DataError(msg)
+    # no shot noise is that of infinitely many galaxies
+    expected = np.full(len(delta), np.inf) if expected is None else np.asarray(expected, float)
+    places = np.arange(len(delta)) if pixels is None else np.asarray(pixels)
+    for name, values in (("expected", expected), ("pixels", places)):
+        if values.shape != delta.shape:
+            msg = f"{name} has shape {values.shape} and delta {delta.shape}: give one value per pixel"
+            raise DataError(msg)
+    return Field(delta, expected, places, nside)
+
+
+def _check_possible(row: Method, covariance: str, clustered: bool) -> None:
+    if clustered:
+        return
+    needed = "pixels, nside and expected"
+    if row.on_sky:
+        msg = f"{row.name} needs to know where the pixels are and came without: give {needed}, or a Field"
+        raise DataError(msg)
+    if covariance in ("analytic", "realisations"):
+        msg = f"covariance is {covariance!r} for plain arrays: give {needed}, or take 'independent pixels'"
+        raise DataError(msg)
+
+
+def _weights(sky, templates, row: Method, estimate: Estimate) -> dict:
+    r"""Weights of galaxies 1 / (1 + B) and of randoms (1 + A) / (1 + B)."""
+    if estimate.selection is None:
+        density, efficiency = 1.0 + estimate.a @ templates.values, 1.0 + estimate.b @ templates.values
+        cleaned = invert_contamination(sky.delta, templates.values, estimate.a, estimate.b)
+    else:
+        density = efficiency = estimate.selection
+        cleaned = (1.0 + sky.delta) / estimate.selection - 1.0
+    floored = np.maximum(efficiency, MIN_WEIGHT_DENOMINATOR)
+    return {
+        "galaxy_weights": 1.0 / floored,
+        "random_weights": density / floored,
+        "cleaned": cleaned,
+        "clipped": float(np.mean(efficiency < MIN_WEIGHT_DENOMINATOR)),
+    }

@@ -1,0 +1,42 @@
+__all__ = [
+    "MatchedSpectrum",
+    "Mock",
+    "MockCatalog",
+    "PixelSample",
+    "ShellMock",
+    "clustered_counts",
+    "clustered_field",
+    "draw_redshifts",
+    "expected_counts",
+    "gaussian_field",
+    "gaussian_spectrum",
+    "independent_pixels",
+    "log_spectrum",
+    "lognormal_field",
+    "ls10_south_footprint",
+    "make_mock_catalog",
+    "make_mock_suite",
+    "match_band_powers",
+    "match_correlation",
+    "match_measurement",
+    "null_realisations",
+    "pixel_sample",
+    "read_mock",
+    "sample_together",
+    "shape_spectrum",
+    "shell_fields",
+    "shell_spectra",
+    "simulate_catalogue",
+    "simulate_shells",
+    "survey_mask",
+    "write_mock",
+]
+
+from .footprints import ls10_south_footprint, survey_mask
+from .galaxy_spectrum import shape_spectrum
+from .lognormal import Mock, expected_counts, gaussian_spectrum, independent_pixels, lognormal_field, simulate_catalogue
+from .realisations import PixelSample, clustered_counts, clustered_field, null_realisations, pixel_sample
+from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, shell_spectra, simulate_shells
+from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
+from .suite import MockCatalog, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
+from .suite_files import read_mock, write_mock

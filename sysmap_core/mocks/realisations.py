@@ -1,0 +1,224 @@
+"""Realisations of a sample: clustered fields and their counts, drawn in its pixels."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import glass.grf
+import numpy as np
+
+from ..errors import DataError, ParameterError
+from ..harmonic import default_lmax, pixel_window, variance
+from ..sky import Field
+from .footprints import ls10_south_footprint
+from .galaxy_spectrum import shape_spectrum
+from .lognormal import gaussian_spectrum
+
+BATCH = 16
+"""Realisations of one task of an executor."""
+
+
+_AHEAD = 32  # batches that may wait to be fetched
+
+
+def null_realisations(
+    sky: Field,
+    spectrum: np.ndarray,
+    n_realisations: int,
+    *,
+    seed: int | np.random.SeedSequence,
+    additive: np.ndarray | float = 0.0,
+    multiplicative: np.ndarray | float = 0.0,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Field]:
+    """Draw realisations of a sample per pixel: lognormal fields with its clustering, and Poisson counts.
+
+    Parameters
+    ----------
+    sky : Field
+        Sample whose footprint and expected counts the realisations have.
+    spectrum : ndarray, shape (lmax + 1,)
+        Spectrum of the pixel averages, as :func:`~.signal_spectrum` estimates it [sr].
+    n_realisations : int
+        Realisations.
+    seed : int or numpy.random.SeedSequence
+        Fixes all of them: realisation i is the same for any number and any executor.
+    additive, multiplicative : ndarray, shape (n_pix,), optional
+        Contamination A_p and B_p; none by default [1].
+    executor : concurrent.futures.Executor, optional
+        Who draws them; this process by default.
+    progress : callable, optional
+        Called with the number of realisations done and their total.
+
+    Yields
+    ------
+    Field
+        One realisation after the other, in the order of their seeds.
+
+    Raises
+    ------
+    ParameterError
+        When the number is not positive.
+    DataError
+        When no lognormal field has the spectrum, or a realisation has no galaxy.
+    """
+    if n_realisations < 1:
+        msg = f"n_realisations is {n_realisations}: give one or more"
+        raise ParameterError(msg)
+    if not isinstance(seed, np.random.SeedSequence):
+        seed = np.random.SeedSequence(seed)
+    seeds = seed.spawn(n_realisations)
+    task = sky, gaussian_spectrum(spectrum)[0], additive, multiplicative
+    batches = (seeds[i : i + BATCH] for i in range(0, n_realisations, BATCH))
+    done = 0
+    for drawn in _in_order(executor, task, batches):
+        for delta, expected in drawn:
+            yield Field(delta, expected, sky.pixels, sky.nside)
+        done += len(drawn)
+        if progress is not None:
+            progress(done, n_realisations)
+
+
+def _draw(sky, gaussian, additive, multiplicative, seeds) -> list[tuple[np.ndarray, np.ndarray]]:
+    generators = [np.random.default_rng(seed) for seed in seeds]
+    fields = [clustered_counts(sky, gaussian, rng, additive, multiplicative) for rng in generators]
+    return [(field.delta, field.expected) for field in fields]
+
+
+def _in_order(executor: Executor | None, task: tuple, batches: Iterator) -> Iterator[list]:
+    """Results of all batches; with an executor, some are drawn ahead and not all of them are kept."""
+    if executor is None:
+        yield from (_draw(*task, batch) for batch in batches)
+        return
+    waiting = deque()
+    for batch in batches:
+        waiting.append(executor.submit(_draw, *task, batch))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def clustered_field(sky: Field, gaussian: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw the lognormal field of :func:`clustered_counts`: with the same random numbers, it is the true one.
+
+    Parameters
+    ----------
+    sky, gaussian, rng
+        As there.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        True overdensity on the footprint [1].
+    """
+    return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], sky.nside, rng=rng))[sky.pixels]
+
+
+def clustered_counts(
+    sky: Field,
+    gaussian: np.ndarray,
+    rng: np.random.Generator,
+    additive: np.ndarray | float = 0.0,
+    multiplicative: np.ndarray | float = 0.0,
+) -> Field:
+    r"""Draw a realisation of a sample per pixel: Poisson counts of a lognormal field on its footprint.
+
+    Parameters
+    ----------
+    sky : Field
+        Sample whose footprint and expected counts the realisation has.
+    gaussian : ndarray, shape (lmax + 1,)
+        Spectrum of the Gaussian field behind the pixel averages, of :func:`gaussian_spectrum` [sr].
+    rng : numpy.random.Generator
+        Source of randomness.
+    additive, multiplicative : ndarray, shape (n_pix,), optional
+        Contamination A_p and B_p [1].
+
+    Returns
+    -------
+    Field
+        Overdensity of the counts, with the expected counts that they have themselves.
+
+    Raises
+    ------
+    DataError
+        When there is not a single galaxy.
+
+    Notes
+    -----
+    The combined model of Berlfein et al. (2024), Eq. 13, before the counts are sampled; densities
+    that it makes negative are zero.
+    """
+    delta = clustered_field(sky, gaussian, rng)
+    density = np.maximum(1.0 + (1.0 + multiplicative) * delta + additive, 0.0)
+    counts = rng.poisson(sky.expected * density)
+    if not counts.any():
+        msg = f"a realisation of {sky.n_galaxies:.3g} expected galaxies has none: give more expected counts"
+        raise DataError(msg)
+    expected = sky.expected * (counts.sum() / sky.expected.sum())
+    return Field(counts / expected - 1.0, expected, sky.pixels, sky.nside)
+
+
+@dataclass(frozen=True)
+class PixelSample:
+    """Simulated sample without positions: what is needed to draw realisations of its pixels.
+
+    Parameters
+    ----------
+    sky : Field
+        Footprint and expected counts; its overdensity is zero.
+    spectrum : ndarray, shape (3 nside,)
+        Spectrum of the pixel averages [sr].
+    gaussian : ndarray, shape (3 nside,)
+        Spectrum of the Gaussian field behind them [sr].
+    """
+
+    sky: Field
+    spectrum: np.ndarray
+    gaussian: np.ndarray
+
+    def draw(self, seed, additive=0.0, multiplicative=0.0) -> Field:
+        """Realisation from a seed, with contamination A and B of shape (n_pix,)."""
+        return clustered_counts(self.sky, self.gaussian, np.random.default_rng(seed), additive, multiplicative)
+
+    def truth(self, seed) -> np.ndarray:
+        """True overdensity behind :meth:`draw` with the same seed, shape (n_pix,), relative to the mean of the sky."""
+        return clustered_field(self.sky, self.gaussian, np.random.default_rng(seed))
+
+
+def pixel_sample(
+    nside: int, rms: float, galaxies_per_pixel: float, *, mask: np.ndarray | None = None, tilt: float = 0.0
+) -> PixelSample:
+    """Sample of clustered pixels with the spectrum of the LS10 galaxies.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution.
+    rms : float
+        rms of the true overdensity in a pixel [1].
+    galaxies_per_pixel : float
+        Expected counts of a pixel.
+    mask : ndarray of bool, shape (12 nside^2,), optional
+        Footprint; that of the southern Legacy Surveys by default.
+    tilt : float
+        Power of the multipole that the spectrum is multiplied by.
+
+    Returns
+    -------
+    PixelSample
+        Nothing is drawn yet.
+    """
+    mask = ls10_south_footprint(nside) if mask is None else mask
+    pixels = np.flatnonzero(mask)
+    spectrum = shape_spectrum(default_lmax(nside)) * np.maximum(np.arange(3 * nside), 1.0) ** tilt
+    spectrum *= pixel_window(nside, default_lmax(nside)) ** 2
+    spectrum *= rms**2 / variance(spectrum)
+    gaussian, _ = gaussian_spectrum(spectrum)
+    blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), pixels, nside)
+    return PixelSample(blank, spectrum, gaussian)

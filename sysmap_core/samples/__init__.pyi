@@ -1,0 +1,34 @@
+__all__ = [
+    "SAMPLES",
+    "PixelSample",
+    "Sample",
+    "SampleInfo",
+    "Truth",
+    "amplitudes",
+    "cell_coverage",
+    "clustering_sigma",
+    "data_file",
+    "data_folder",
+    "find_sample",
+    "inner_cells",
+    "load_sample",
+    "read_foregrounds",
+    "read_lrg_counts",
+    "read_lrg_pixels",
+    "read_lrg_reference",
+    "read_sdss_cells",
+    "read_sdss_galaxies",
+    "read_sdss_pixels",
+    "sample_spectrum",
+    "simulate_sample",
+    "simulated_conditions",
+]
+
+from .data_files import data_file, data_folder
+from .lrg import read_lrg_counts, read_lrg_pixels, read_lrg_reference
+from .ls10 import clustering_sigma, sample_spectrum
+from .observing import simulated_conditions
+from .registry import SAMPLES, find_sample, load_sample
+from .sample import PixelSample, Sample, SampleInfo, Truth
+from .sdss import cell_coverage, inner_cells, read_foregrounds, read_sdss_cells, read_sdss_galaxies, read_sdss_pixels
+from .simulated import amplitudes, simulate_sample

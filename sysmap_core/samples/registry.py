@@ -1,0 +1,188 @@
+"""Galaxy samples by name: read from their files, or simulated and labelled so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from ..errors import MissingDataError, ParameterError, unknown_name
+from ..files import checksum, folder
+from ..sky import check_nside, pixel_counts, read_catalogue, usable
+from ..templates import Conditions, read_templates
+from .lrg import NSIDE_TEMPLATES, read_lrg_pixels
+from .ls10 import LS10_SAMPLES
+from .sample import Sample, SampleInfo
+from .simulated import simulate_sample
+
+LRG = SampleInfo("desi_lrg_decals", "DESI luminous red galaxy targets, DECaLS", NSIDE_TEMPLATES, 606302)
+"""Real counts per pixel with eleven real templates."""
+
+
+SAMPLES: Mapping[str, SampleInfo] = MappingProxyType({info.identifier: info for info in (*LS10_SAMPLES, LRG)})
+"""All samples by identifier."""
+
+
+def find_sample(name: str | float) -> SampleInfo:
+    """Sample of a name.
+
+    Parameters
+    ----------
+    name : str or float
+        Identifier of a sample, or the mass threshold of one of the nine, e.g. ``"10.5"``.
+
+    Returns
+    -------
+    SampleInfo
+        What is published about it.
+
+    Raises
+    ------
+    ParameterError
+        When there is no such sample.
+    """
+    text = str(name).strip()
+    folded = {identifier.lower(): info for identifier, info in SAMPLES.items()}
+    if text.lower() in folded:
+        return folded[text.lower()]
+    try:
+        threshold = float(text)
+    except ValueError:
+        threshold = None
+    for info in LS10_SAMPLES:
+        if info.log_mass == threshold:
+            return info
+    raise unknown_name("sample", name, [*(str(info.log_mass) for info in LS10_SAMPLES), *SAMPLES])
+
+
+def load_sample(
+    name: str | float,
+    nside: int,
+    *,
+    data_dir: str | Path | None = None,
+    template_dir: str | Path | None = None,
+    template_ordering: str | None = None,
+    template_frame: str | None = None,
+    seed: int = 0,
+) -> Sample:
+    """Load a sample, or simulate it when its catalogues are not there.
+
+    Parameters
+    ----------
+    name : str or float
+        As in :func:`find_sample`.
+    nside : int
+        Resolution of the run.
+    data_dir : str or Path, optional
+        Folder with ``{identifier}_DATA.fits`` and ``{identifier}_RAND.fits``.  Of
+        desi_lrg_decals, the folder of its files (environment variable SYSMAP_DATA by default).
+    template_dir : str or Path, optional
+        Folder of template maps, see :func:`~.read_templates`.
+        Simulated samples have simulated templates without it.
+    template_ordering, template_frame : str, optional
+        Ordering and frame of the template maps, where their headers do not say.
+    seed : int
+        Seed of a simulation.
+
+    Returns
+    -------
+    Sample
+        Counts, coverage, templates and, for a simulation, the truth.
+
+    Raises
+    ------
+    ParameterError
+        When the sample is not known, or is not available at this resolution.
+    MissingDataError
+        When a folder or file that was asked for is not there, one of two catalogues is
+        missing, or real catalogues come without real templates.
+    DataError
+        When files do not hold what they should.
+    """
+    info = find_sample(name)
+    check_nside(nside)
+    if info is LRG:
+        if template_dir:
+            msg = f"template_dir is {str(template_dir)!r}: {LRG.identifier} has its own templates, leave it empty"
+            raise ParameterError(msg)
+        return _load_lrg(nside, data_dir)
+    templates = _read_templates(template_dir, nside, template_ordering, template_frame) if template_dir else None
+    paths = _catalogue_paths(info, data_dir) if data_dir else None
+    if paths:
+        return _read_ls10(info, nside, paths, templates)
+    sample = simulate_sample(info, nside, seed, templates)
+    if not data_dir:
+        return sample
+    searched = f"{data_dir} was searched and has neither {info.identifier}_DATA.fits nor {info.identifier}_RAND.fits."
+    return replace(sample, notes=(*sample.notes, searched))
+
+
+def _load_lrg(nside: int, data_dir: str | Path | None) -> Sample:
+    data = read_lrg_pixels(data_dir, nside)
+    inside = data.coverage > 0
+    lost = {n: int((~usable(m[inside])).sum()) for n, m in zip(data.names, data.maps, strict=True)}
+    whole = int(usable(data.maps[:, inside]).all(0).sum())
+    missing = ", ".join(f"{n} in {count}" for n, count in lost.items() if count)
+    notes = (
+        "Counts and templates are real: nothing is simulated.",
+        f"Of {inside.sum()} pixels {whole} have all {len(data.names)} templates; undefined are {missing or 'none'}.",
+    )
+    return Sample(
+        identifier=LRG.identifier,
+        title=LRG.title,
+        nside=nside,
+        galaxy_counts=data.counts,
+        coverage=data.coverage,
+        maps=data.maps,
+        template_names=data.names,
+        galaxies=None,
+        randoms=None,
+        simulated=False,
+        truth=None,
+        sources={data.path.name: checksum(data.path)},
+        missing="drop",
+        notes=notes,
+    )
+
+
+def _catalogue_paths(info: SampleInfo, data_dir: str | Path) -> tuple[Path, Path] | None:
+    top = folder(data_dir, "data_dir")
+    paths = tuple(top / f"{info.identifier}_{kind}.fits" for kind in ("DATA", "RAND"))
+    there = [path.is_file() for path in paths]
+    if any(there) and not all(there):
+        have, lack = paths if there[0] else paths[::-1]
+        msg = f"{have.name} is in {top} and {lack.name} is not: galaxies and randoms are needed, or none to simulate"
+        raise MissingDataError(msg)
+    return paths if all(there) else None
+
+
+def _read_templates(template_dir: str | Path, nside: int, ordering: str | None, frame: str | None) -> Conditions:
+    maps, names, sums = read_templates(template_dir, nside, ordering=ordering or None, frame=frame or None)
+    return Conditions(maps, names, sums)
+
+
+def _read_ls10(info: SampleInfo, nside: int, paths: tuple[Path, Path], templates: Conditions | None) -> Sample:
+    if templates is None:
+        msg = f"{paths[0].name} is a real catalogue and needs real templates: give template_dir"
+        raise MissingDataError(msg)
+    galaxies, randoms = (read_catalogue(path) for path in paths)
+    notes = [f"Galaxies, randoms and the {len(templates.names)} templates are real, read from files."]
+    if len(galaxies) != info.n_galaxies:
+        notes.append(f"The catalogue has {len(galaxies)} galaxies, the sample is published with {info.n_galaxies}.")
+    return Sample(
+        identifier=info.identifier,
+        title=info.title,
+        nside=nside,
+        galaxy_counts=pixel_counts(galaxies.ra, galaxies.dec, nside, galaxies.weights),
+        coverage=pixel_counts(randoms.ra, randoms.dec, nside, randoms.weights),
+        maps=templates.maps,
+        template_names=templates.names,
+        galaxies=galaxies,
+        randoms=randoms,
+        simulated=False,
+        truth=None,
+        sources={path.name: checksum(path) for path in paths} | templates.sources,
+        missing="error",
+        notes=tuple(notes),
+    )

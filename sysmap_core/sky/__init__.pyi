@@ -1,0 +1,37 @@
+__all__ = [
+    "AVERAGES",
+    "Catalogue",
+    "Field",
+    "PartialMap",
+    "catalogue_checksum",
+    "check_nside",
+    "declared",
+    "footprint",
+    "galactic_to_equatorial",
+    "header_frame",
+    "overdensity",
+    "parent_pixels",
+    "partial_map",
+    "patch_members",
+    "pixel_counts",
+    "read_catalogue",
+    "read_healsparse",
+    "read_map",
+    "scatter_galaxies",
+    "spatial_patches",
+    "to_nside",
+    "uniform_randoms",
+    "usable",
+    "write_healsparse",
+    "write_map",
+]
+
+from .catalogues import Catalogue, catalogue_checksum, read_catalogue
+from .field import Field, footprint, overdensity
+from .healpix_io import declared, header_frame, read_map, write_map
+from .healsparse_io import read_healsparse, write_healsparse
+from .partial_sky import AVERAGES, PartialMap, partial_map
+from .patches import patch_members, spatial_patches
+from .pixels import check_nside, parent_pixels, pixel_counts, usable
+from .random_points import scatter_galaxies, uniform_randoms
+from .regrid import galactic_to_equatorial, to_nside

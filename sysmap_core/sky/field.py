@@ -1,0 +1,127 @@
+"""Pixels of the sky: counts, footprint and overdensity.
+
+Maps are HEALPix, RING, equatorial; positions are RA and Dec in degrees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import healpy as hp
+import numpy as np
+
+from ..errors import DataError
+
+MIN_COVERAGE = 0.1
+"""Smallest coverage of a footprint pixel, relative to the best covered one."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """Overdensity of galaxies on a footprint.
+
+    Parameters
+    ----------
+    delta : ndarray, shape (n_pix,)
+        Observed overdensity d_p [1].
+    expected : ndarray, shape (n_pix,)
+        Expected galaxies per pixel without clustering, nbar_p [galaxies].
+    pixels : ndarray of int, shape (n_pix,)
+        HEALPix indices, RING, equatorial.
+    nside : int or None
+        Resolution of the indices; None where the place of the pixels is not known.
+    """
+
+    delta: np.ndarray
+    expected: np.ndarray
+    pixels: np.ndarray
+    nside: int | None
+
+    @property
+    def n_pix(self) -> int:
+        """Number of footprint pixels."""
+        return len(self.pixels)
+
+    @property
+    def f_sky(self) -> float:
+        """Fraction of the sky in the footprint."""
+        return self.n_pix / hp.nside2npix(self.nside)
+
+    @property
+    def n_galaxies(self) -> float:
+        """Galaxies on the footprint (sum of expected counts, equal by construction)."""
+        return float(self.expected.sum())
+
+    def full_sky(self, values: np.ndarray, fill: float = hp.UNSEEN) -> np.ndarray:
+        """Full-sky map of footprint values, ``fill`` elsewhere."""
+        full = np.full(hp.nside2npix(self.nside), fill, dtype=float)
+        full[self.pixels] = values
+        return full
+
+
+def footprint(coverage: np.ndarray, min_coverage: float = MIN_COVERAGE) -> np.ndarray:
+    """Indices of the pixels that are covered well enough.
+
+    Parameters
+    ----------
+    coverage : ndarray, shape (12 nside^2,)
+        Random counts, or observed fraction, of every pixel.
+    min_coverage : float
+        Smallest coverage kept, relative to the largest.
+
+    Returns
+    -------
+    ndarray of int, shape (n_pix,)
+        HEALPix indices.
+
+    Raises
+    ------
+    DataError
+        When no pixel is covered.
+    """
+    peak = np.max(coverage, initial=0.0)
+    if not peak > 0:
+        msg = "the coverage map is zero everywhere: give randoms, or a mask, that overlap the sky asked for"
+        raise DataError(msg)
+    return np.flatnonzero(coverage >= min_coverage * peak)
+
+
+def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray) -> Field:
+    r"""Overdensity with its expected counts.
+
+    Parameters
+    ----------
+    galaxies : ndarray, shape (12 nside^2,)
+        Galaxy counts n_p.
+    coverage : ndarray, shape (12 nside^2,)
+        Random counts, or observed fraction, r_p.
+    pixels : ndarray of int, shape (n_pix,)
+        Footprint.
+
+    Returns
+    -------
+    Field
+        Overdensity and expected counts on the footprint.
+
+    Raises
+    ------
+    DataError
+        When maps differ in size, the footprint is empty or holds no galaxy.
+
+    Notes
+    -----
+    :math:`d_p = n_p / (f_r r_p) - 1` with :math:`f_r = \sum n / \sum r` over the
+    footprint (Berlfein et al. 2024, section 2), :math:`\bar n_p = f_r r_p`.
+    """
+    if galaxies.shape != coverage.shape:
+        msg = f"galaxies have {galaxies.size} pixels and the coverage {coverage.size}: bring both to one nside"
+        raise DataError(msg)
+    n, r = galaxies[pixels], coverage[pixels]
+    if n.sum() <= 0:
+        msg = (
+            f"no galaxy of {galaxies.sum():.0f} lies on the {len(pixels)} pixels of the footprint: empty overlap of "
+            "galaxies and randoms; check both cover the same sky, in equatorial degrees"
+        )
+        raise DataError(msg)
+    expected = r * (n.sum() / r.sum())
+    return Field(n / expected - 1.0, expected, pixels, hp.npix2nside(galaxies.size))

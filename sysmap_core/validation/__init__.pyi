@@ -1,0 +1,15 @@
+__all__ = [
+    "RESPONSES",
+    "Injection",
+    "coverage",
+    "inject",
+    "injections",
+    "likelihood_pixels",
+    "orthonormal_templates",
+    "respond",
+    "uniform_band",
+    "weighted_rank",
+]
+
+from .calibration import coverage, likelihood_pixels, orthonormal_templates, uniform_band, weighted_rank
+from .injection import RESPONSES, Injection, inject, injections, respond

@@ -1,0 +1,83 @@
+"""Weights of a result: of its pixels, and of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import healpy as hp
+import numpy as np
+
+from ..methods import MIN_WEIGHT_DENOMINATOR, Decontamination
+from ..sky import Catalogue, Field
+
+RECOMMENDED = ("GLS-comb", "MCMC-comb")
+
+
+def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
+    """Result behind WEIGHT_SYS: the best combined one that was run, or the last when none was.
+
+    Parameters
+    ----------
+    results : mapping of str to Decontamination
+        Results by method.
+
+    Returns
+    -------
+    Decontamination
+        One of them: that of GLS-comb where it converged, which leaves less contamination and more of the clustering
+        than the likelihood of pixels; else that of MCMC-comb.
+    """
+    fitted = [results[name] for name in RECOMMENDED if name in results]
+    converged = [result for result in fitted if result.diagnostics.get("converged", True)]
+    return (converged or fitted or list(results.values())[-1:])[0]
+
+
+def column(result: Decontamination) -> np.ndarray:
+    """Weight of the galaxies of every pixel, as the column of this method is defined.
+
+    Parameters
+    ----------
+    result : Decontamination
+        Fit of a method.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        ``1 / (1 + A)`` of additive methods, ``1 / (1 + B)`` of the others, with a floor of 0.01 on
+        the denominator.
+    """
+    if result.model != "additive":
+        return result.galaxy_weights
+    return 1.0 / np.maximum(result.random_weights, MIN_WEIGHT_DENOMINATOR)
+
+
+def at_positions(values: np.ndarray, field: Field, catalogue: Catalogue) -> np.ndarray:
+    """Value of the pixel that every object lies in.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n_pix,)
+        Values on the footprint.
+    field : Field
+        Footprint.
+    catalogue : Catalogue
+        Objects.
+
+    Returns
+    -------
+    ndarray, shape (n_obj,)
+        Values; one for objects off the footprint.
+    """
+    full = field.full_sky(values, fill=1.0)
+    return full[hp.ang2pix(field.nside, catalogue.ra, catalogue.dec, lonlat=True)]
+
+
+def _formula(result: Decontamination) -> str:
+    return "1 / (1 + A)" if result.model == "additive" else "1 / (1 + B)"
+
+
+def _pair(result: Decontamination) -> tuple[str, str]:
+    """What WEIGHT_SYS is, of galaxies and of randoms."""
+    if result.model == "additive":
+        return "1, with 1 + A of the randoms", "1 + A, with 1 of the galaxies"
+    return "1 / (1 + B), with (1 + A) / (1 + B) of randoms", "(1 + A) / (1 + B), with 1 / (1 + B) of galaxies"

@@ -1,0 +1,67 @@
+"""Correlation functions of catalogues with the weights of a method."""
+
+from __future__ import annotations
+
+import healpy as hp
+import numpy as np
+
+from ..errors import DataError
+from ..sky import Field
+from ..two_point import Correlation, angular_correlation
+
+ESTIMATORS = ("auto", "catalogue", "pixels")
+
+
+MAX_OBJECTS = 1_000_000
+"""Galaxies and randoms up to which ``auto`` counts pairs of objects."""
+
+
+CATALOGUE_EDGES = np.geomspace(6.0, 180.0, 11)
+"""Bins of catalogue correlation functions [arcmin]."""
+
+
+def measure_catalogues(sample, field: Field, result, estimator: str = "auto") -> dict[str, Correlation] | None:
+    """Correlation function of the catalogues, as observed and with the weights of a method.
+
+    Parameters
+    ----------
+    sample : Sample
+        Sample with its catalogues.
+    field : Field
+        Footprint of the fit.
+    result : Decontamination
+        Method whose pair of weights is used.
+    estimator : {"auto", "catalogue", "pixels"}
+        ``auto`` measures up to :data:`MAX_OBJECTS` objects.
+
+    Returns
+    -------
+    dict of str to Correlation, or None
+        ``"observed"`` and the method's name, without a covariance; None when pixels were asked for, or when ``auto``
+        finds no catalogues or too many objects.
+
+    Raises
+    ------
+    DataError
+        When catalogues were asked for and the sample has none.
+    """
+    there = sample.galaxies is not None and sample.randoms is not None
+    if estimator == "catalogue" and not there:
+        msg = f"estimator is 'catalogue' and {sample.identifier} has no catalogues: take 'pixels' or 'auto'"
+        raise DataError(msg)
+    affordable = there and len(sample.galaxies) + len(sample.randoms) <= MAX_OBJECTS
+    if estimator == "pixels" or (estimator == "auto" and not affordable):
+        return None
+    # full-sky maps of the weights; NaN marks what lies off the footprint
+    maps = [field.full_sky(v, fill=np.nan) for v in (result.galaxy_weights, result.random_weights)]
+    positions, weights = [], []
+    for objects, values in zip((sample.galaxies, sample.randoms), maps, strict=True):
+        weight = values[hp.ang2pix(field.nside, objects.ra, objects.dec, lonlat=True)]
+        inside = np.isfinite(weight)
+        positions.append((objects.ra[inside], objects.dec[inside]))
+        weights.append(weight[inside])
+    weighted = {"galaxy_weights": weights[0], "random_weights": weights[1]}
+    return {
+        "observed": angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES),
+        result.method: angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES, **weighted),
+    }

@@ -1,0 +1,80 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from skies import ClusteredSky
+
+from sysmap_core.diagnostics.p_values import exceedance
+from sysmap_core.diagnostics.ratio_test import likelihood_ratio, ratio_realisations
+from sysmap_core.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return ClusteredSky(nside=16, rms=0.4, nbar=40.0)
+
+
+def test_ratio_is_calibrated_on_clean_fields(sky):
+    """Size of the test over clean mocks; Wilks rejects most of them."""
+    common = {"spectrum": sky.spectrum, "realisations": 0}
+    tests = [likelihood_ratio(sky.field(s), sky.templates, **common) for s in range(100)]
+    rejected = np.mean([t.p < 0.05 for t in tests])
+    assert rejected < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 100)
+    assert np.mean([t.p_wilks < 0.05 for t in tests]) > 0.25
+    assert all(t.ratio >= 0 for t in tests)
+
+
+def test_ratio_finds_multiplicative_contamination(sky):
+    test = likelihood_ratio(sky.field(0, b=[0.4, 0.0, 0.0]), sky.templates, spectrum=sky.spectrum)
+    assert test.p < 0.001
+
+
+def test_multiplicative_null(sky):
+    """b = a is accepted where it is true, and the additive model is not."""
+    field = sky.field(0, a=[0.2, 0.0, 0.0], b=[0.2, 0.0, 0.0])
+    tests = {
+        null: likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum)
+        for null in ("additive", "multiplicative")
+    }
+    assert tests["additive"].p < 0.01 < tests["multiplicative"].p
+    assert tests["multiplicative"].null == "multiplicative"
+    other = likelihood_ratio(
+        sky.field(0, a=[0.2, 0.0, 0.0]), sky.templates, null="multiplicative", spectrum=sky.spectrum
+    )
+    assert other.p < 0.01
+
+
+@pytest.mark.parametrize("null", ["additive", "multiplicative"])
+def test_realisations_have_the_analytic_null(sky, null):
+    """Means agree up to what is known of the analytic one: it is 10 to 30 % too large."""
+    field = sky.field(0, a=[0.1, 0.0, 0.0], b=0.0 if null == "additive" else [0.1, 0.0, 0.0])
+    analytic = likelihood_ratio(field, sky.templates, null=null, spectrum=sky.spectrum, realisations=0)
+    ratios = ratio_realisations(field, sky.templates, null=null, spectrum=sky.spectrum, number=100, seed=1)
+    error = ratios.std() / np.sqrt(len(ratios))
+    assert ratios.mean() - 3 * error < analytic.null_mean < 1.35 * ratios.mean() + 3 * error
+    assert exceedance(analytic.ratio, ratios) > 0.01
+
+
+def test_realisations_do_not_depend_on_workers(sky):
+    common = {"spectrum": sky.spectrum, "number": 6, "seed": 3}
+    alone = ratio_realisations(sky.field(0), sky.templates, **common)
+    with ThreadPoolExecutor(2) as pool:
+        together = ratio_realisations(sky.field(0), sky.templates, executor=pool, **common)
+    np.testing.assert_array_equal(alone, together)
+
+
+def test_unknown_null(sky):
+    with pytest.raises(ParameterError, match="unknown null model 'combined'"):
+        likelihood_ratio(sky.field(0), sky.templates, null="combined", spectrum=sky.spectrum)
+
+
+@pytest.mark.parametrize("null", ["additive", "multiplicative"])
+def test_null_has_the_mean_of_its_realisations(sky, null):
+    common = {"null": null, "spectrum": sky.spectrum, "seed": 3}
+    field = sky.field(1)
+    drawn = ratio_realisations(field, sky.templates, number=8, **common)
+    test = likelihood_ratio(field, sky.templates, realisations=8, **common)
+    assert test.null_mean == pytest.approx(drawn.mean(), rel=1e-9)
+    alone = likelihood_ratio(field, sky.templates, realisations=0, **common)
+    assert alone.ratio == test.ratio
+    assert (alone.p > test.p) == (alone.null_mean > test.null_mean)
