@@ -1,9 +1,13 @@
+"""Footprints of surveys, each condition in its own frame."""
+
+import astropy.units as u
 import healpy as hp
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
-from sysmap_core.errors import ParameterError
-from sysmap_core.mocks.footprints import ls10_south_footprint
+from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.mocks.footprints import ls10_south_footprint, survey_mask
 
 
 @pytest.mark.parametrize("nside", [32, 64, 256])
@@ -14,15 +18,6 @@ def test_footprint(nside):
     assert dec.max() < 32
     assert np.abs(hp.Rotator(coord=["C", "G"])(ra, dec, lonlat=True)[1]).min() > 20
 
-
-"""Footprints of surveys, each condition in its own frame."""
-
-import astropy.units as u
-import pytest
-from astropy.coordinates import SkyCoord
-
-from sysmap_core.errors import DataError
-from sysmap_core.mocks.footprints import survey_mask
 
 NSIDE = 16
 

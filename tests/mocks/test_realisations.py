@@ -42,9 +42,6 @@ def test_contamination_of_realisations():
     assert slope == pytest.approx(1.0, abs=0.05)
 
 
-from sysmap_core.mocks.realisations import pixel_sample
-
-
 def test_truth_of_a_sample_of_pixels():
     """With very many galaxies the counts are the true field."""
     sample = pixel_sample(16, 0.4, 1e8)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.sky.pixels import check_nside, pixel_counts
+from sysmap_core.sky.pixels import check_nside, pixel_counts, usable
 
 NSIDE = 8
 
@@ -42,13 +42,6 @@ def test_poles_are_counted():
 def test_positions_that_are_not_on_the_sky(ra, dec):
     with pytest.raises(DataError, match=r"1 of 2 positions are not finite or have \|Dec\| > 90"):
         pixel_counts(np.array(ra, float), np.array(dec, float), NSIDE)
-
-
-import healpy as hp
-import numpy as np
-import pytest
-
-from sysmap_core.sky.pixels import usable
 
 
 def test_usable():

@@ -7,6 +7,7 @@ from scipy import stats
 from skies import independent_counts, orthonormal_templates
 
 import sysmap_core
+from sysmap_core.backend import jax, jnp
 from sysmap_core.errors import DataError, ParameterError, ShortChainWarning
 from sysmap_core.inference.contamination import MODELS, invert_contamination, n_free_params, pack_params
 from sysmap_core.inference.pixel_likelihood import PixelSums
