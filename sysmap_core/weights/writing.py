@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from .. import __version__
 from ..files import plain
 from ..methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination
 from ..sky import Catalogue, Field
@@ -138,7 +138,7 @@ def write_all(
         "template_rms": templates.rms.tolist(),
         "template_checksums": template_checksums(templates),
         "sources": dict(sample.sources),
-        "code_version": __version__,
+        "code_version": version("sysmap-core"),
         "methods": {name: result.to_dict(maps=False) for name, result in results.items()},
         "lrt": None if ratio_test is None else plain(vars(ratio_test)),
         "verdict": None if verdict is None else plain(vars(verdict)),
@@ -220,7 +220,7 @@ def header_cards(
         "CLIPFRAC": best.clipped,
         "WFLOOR": MIN_WEIGHT_DENOMINATOR,
         "SEED": best.seed,
-        "CODEVERS": __version__,
+        "CODEVERS": version("sysmap-core"),
     }
     if verdict is not None:
         cards["CORRECT"] = verdict.correct
