@@ -8,12 +8,14 @@ __all__ = [
     "METHOD_ORDER",
     "SAMPLES",
     "TEMPLATE_FAMILIES",
+    "Amplitudes",
     "BandEstimator",
     "BandPowers",
     "Correlation",
     "DataError",
     "Decontamination",
     "Field",
+    "Footprint",
     "Impact",
     "Injection",
     "LikelihoodRatioResult",
@@ -169,7 +171,7 @@ from . import (
     weights,
 )
 from .book import parameters
-from .correction import Impact, TemplateCorrelations, corrected_correlation, hartlap_factor
+from .correction import Amplitudes, Impact, TemplateCorrelations, corrected_correlation, hartlap_factor
 from .covariance import SpectrumEstimate, estimate_spectrum, signal_spectrum
 from .diagnostics import (
     Limits,
@@ -206,7 +208,7 @@ from .mocks import (
     write_mock,
 )
 from .samples import SAMPLES, find_sample, load_sample, read_foregrounds, read_sdss_pixels
-from .sky import Field, check_nside, footprint, overdensity, pixel_counts, read_healsparse, write_healsparse
+from .sky import Field, Footprint, check_nside, footprint, overdensity, pixel_counts, read_healsparse, write_healsparse
 from .sys_mapping import (
     METHOD_COLORS,
     METHOD_LABELS,

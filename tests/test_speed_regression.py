@@ -10,6 +10,7 @@ from sklearn.model_selection import GroupKFold
 from sysmap_core.methods.isd import binned_regression, iterative_regression, null_delta_chi2
 from sysmap_core.methods.linear import elastic_net
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.patches import spatial_patches
 from sysmap_core.templates.template_set import TemplateSet
 
@@ -26,11 +27,11 @@ def sky():
     values = (np.eye(N_SYS) + 0.3 * rng.standard_normal((N_SYS, N_SYS))) @ rng.standard_normal((N_SYS, N_PIX))
     mean, rms = values.mean(1), values.std(1)
     values = (values - mean[:, None]) / rms[:, None]
-    templates = TemplateSet(values, tuple(f"t{i}" for i in range(N_SYS)), pixels, NSIDE, mean, rms)
+    templates = TemplateSet(values, tuple(f"t{i}" for i in range(N_SYS)), Footprint(pixels, NSIDE), mean, rms)
     density = np.exp(rng.normal(-0.08, 0.4, N_PIX)) * (1 + np.linspace(-0.05, 0.05, N_SYS) @ values).clip(0.05)
     counts = rng.poisson(10 * density)
     expected = np.full(N_PIX, counts.mean())
-    return Field(counts / expected - 1, expected, pixels, NSIDE), templates
+    return Field(counts / expected - 1, expected, Footprint(pixels, NSIDE)), templates
 
 
 def test_elastic_net(benchmark, sky):

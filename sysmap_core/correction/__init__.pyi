@@ -1,4 +1,5 @@
 __all__ = [
+    "Amplitudes",
     "CorrectedCorrelation",
     "Impact",
     "OverCorrection",
@@ -30,6 +31,7 @@ __all__ = [
 
 from .clustering_amplitude import Impact, amplitude_error, fitted_amplitude, hartlap_factor, impact, precision_matrix
 from .corrected import (
+    Amplitudes,
     CorrectedCorrelation,
     amplitude_products,
     check_bins,

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
+from ..methods import Decontamination
 from ..two_point import Correlation
+from .observed_covariance import observed_with_removed
 from .template_correlations import TemplateCorrelations
 
 FORMS = ("matrix", "diagonal rotated", "diagonal")
@@ -59,6 +61,33 @@ class CorrectedCorrelation(Correlation):
     form: str
     debiased: bool
     cov_amplitudes: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Amplitudes:
+    """Amplitudes that a correction takes, with their errors; :meth:`of` takes them from a fit.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n_sys,)
+        Amplitudes, per rms of the template; no ``b`` means an additive model.
+    cov_a, cov_b, cov_ab : ndarray, shape (n_sys, n_sys)
+        Their calibrated covariances; ``a`` and ``b`` are independent where ``cov_ab`` is left out.
+    cov_a_draws : ndarray, shape (n, n_sys, n_sys), optional
+        Equally likely ``cov_a``, where the uncertainty of the errors matters, as on a spectrum that was estimated.
+    """
+
+    a: np.ndarray
+    cov_a: np.ndarray
+    b: np.ndarray | None = None
+    cov_b: np.ndarray | None = None
+    cov_ab: np.ndarray | None = None
+    cov_a_draws: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, fit: Decontamination) -> Amplitudes:
+        """Amplitudes of a fit, with errors on the clustered sky."""
+        return cls(fit.a, fit.cov_a, fit.b, fit.cov_b, fit.cov_ab, fit.cov_a_draws)
 
 
 def debias_matrix(amplitudes: np.ndarray, cov: np.ndarray) -> np.ndarray:
@@ -160,13 +189,8 @@ def amplitude_products(
 def corrected_correlation(
     observed: Correlation,
     correlations: TemplateCorrelations,
+    amplitudes: Decontamination | Amplitudes,
     *,
-    a: np.ndarray,
-    cov_a: np.ndarray,
-    b: np.ndarray | None = None,
-    cov_b: np.ndarray | None = None,
-    cov_ab: np.ndarray | None = None,
-    cov_a_draws: np.ndarray | None = None,
     cov_observed_removed: np.ndarray | None = None,
     form: str = "matrix",
     debias: bool = True,
@@ -181,15 +205,12 @@ def corrected_correlation(
         Contaminated correlation function.
     correlations : TemplateCorrelations
         Template correlations over the same kind of pairs, in the same bins.
-    a, b : ndarray, shape (n_sys,)
-        Amplitudes, per rms of the template; no ``b`` means an additive model.
-    cov_a, cov_b, cov_ab : ndarray, shape (n_sys, n_sys)
-        Their calibrated covariances; ``a`` and ``b`` are independent where ``cov_ab`` is left out.
-    cov_a_draws : ndarray, shape (n, n_sys, n_sys), optional
-        Equally likely ``cov_a``, where the uncertainty of the errors matters, as on a spectrum that was estimated.
+    amplitudes : Decontamination or Amplitudes
+        Result of a fit, or amplitudes with their errors.
     cov_observed_removed : ndarray, shape (n_theta, n_theta), optional
-        Covariance of the observed correlation function (rows) with what is removed from it, of
-        :func:`~.observed_with_removed`; they are taken as independent where it is left out.
+        Covariance of the observed correlation function (rows) with what is removed from it.  For a fit with a
+        spectrum and a correlation function of pixels with a covariance it is that of
+        :func:`~.observed_with_removed` by default; otherwise they are taken as independent where it is left out.
     form : {"matrix", "diagonal rotated", "diagonal"}
         See :func:`amplitude_products`.
     debias : bool
@@ -224,7 +245,12 @@ def corrected_correlation(
     if n_draws < 0:
         msg = f"n_draws is {n_draws}: give 0 for no covariance of the amplitudes, or some hundreds"
         raise ParameterError(msg)
-    a, cov_a, b, cov_b, cov_ab = _amplitudes(correlations, a, cov_a, b, cov_b, cov_ab)
+    known = amplitudes
+    if not isinstance(amplitudes, Amplitudes):
+        known = Amplitudes.of(amplitudes)
+        if cov_observed_removed is None and n_draws > 1:
+            cov_observed_removed = _with_removed(observed, correlations, amplitudes)
+    a, cov_a, b, cov_b, cov_ab = _checked_amplitudes(correlations, known)
     options = {"form": form, "debias": debias, "zero_lag": correlations.zero_lag}
 
     def parts(a, b):
@@ -237,17 +263,17 @@ def corrected_correlation(
         raise DataError(msg)
     products = amplitude_products(a, cov_a, **options)
     sampling = (correlations.contraction_error(products) / gain) ** 2
-    amplitudes = np.diag(sampling)
+    of_amplitudes = np.diag(sampling)
     if n_draws > 1:
         joint = np.block([[cov_a, cov_ab], [cov_ab.T, cov_b]])
         centres = _shrunk(a, cov_a, correlations.zero_lag), _shrunk(b, cov_b, correlations.zero_lag)
-        drawn = parts(*_draws(*centres, joint, cov_a_draws, n_draws, np.random.default_rng(seed)))
-        amplitudes = amplitudes + np.cov((observed.w - drawn[0]) / drawn[1], rowvar=False)
+        drawn = parts(*_draws(*centres, joint, known.cov_a_draws, n_draws, np.random.default_rng(seed)))
+        of_amplitudes = of_amplitudes + np.cov((observed.w - drawn[0]) / drawn[1], rowvar=False)
     w = (observed.w - removed) / gain
     scale = np.outer(gain, gain)
-    cov = amplitudes if observed.cov is None else amplitudes + observed.cov / scale
+    cov = of_amplitudes if observed.cov is None else of_amplitudes + observed.cov / scale
     if cov_observed_removed is not None:
-        cov = cov - _common(cov_observed_removed, observed.cov, amplitudes * scale) / scale
+        cov = cov - _common(cov_observed_removed, observed.cov, of_amplitudes * scale) / scale
     found = {
         "w": w,
         "cov": cov if n_draws > 1 else observed.cov,
@@ -258,7 +284,7 @@ def corrected_correlation(
         "flagged": turned_negative(w, observed.w),
         "form": form,
         "debiased": debias,
-        "cov_amplitudes": amplitudes,
+        "cov_amplitudes": of_amplitudes,
     }
     # these travel with the curve into its file
     facts = {"form": form, "debiased": debias, "flagged_bins": np.flatnonzero(found["flagged"]).tolist()}
@@ -302,14 +328,22 @@ def check_bins(one, other) -> None:
         raise DataError(msg)
 
 
-def _amplitudes(correlations, a, cov_a, b, cov_b, cov_ab):
-    n_sys = correlations.n_sys
+def _with_removed(observed: Correlation, correlations: TemplateCorrelations, fit: Decontamination):
+    """Covariance of what a fit removes with the correlation function of its pixels; None where there is none."""
+    of_pixels = "pixels" in observed.estimator and observed.cov is not None
+    if not of_pixels or fit.spectrum is None:
+        return None
+    return observed_with_removed(fit.field, fit.templates, correlations, fit.spectrum, a=fit.a, cov_a=fit.cov_a)
+
+
+def _checked_amplitudes(correlations, known: Amplitudes):
+    n_sys, b, cov_b, cov_ab = correlations.n_sys, known.b, known.cov_b, known.cov_ab
     none = np.zeros((n_sys, n_sys))
     if b is not None and cov_b is None:
         msg = "b came without cov_b: give its calibrated covariance, its square is too large by it"
         raise DataError(msg)
     b, cov_b = (np.zeros(n_sys), none) if b is None else (b, cov_b)
-    given = {"a": a, "b": b, "cov_a": cov_a, "cov_b": cov_b, "cov_ab": none if cov_ab is None else cov_ab}
+    given = {"a": known.a, "b": b, "cov_a": known.cov_a, "cov_b": cov_b, "cov_ab": none if cov_ab is None else cov_ab}
     given = {name: np.asarray(value, float) for name, value in given.items()}
     for name, value in given.items():
         wanted = (n_sys,) * (2 if name.startswith("cov") else 1)

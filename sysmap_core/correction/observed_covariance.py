@@ -50,14 +50,14 @@ def observed_with_removed(
     :math:`4\,{\rm tr}[(a a^t - C_a)\,(T Q g^t)\,\xi] + 2\,{\rm tr}[(g Q g^t)\,\xi]`.  Pixels count alike in
     all averages.  The skewness of a field, left out here, matters on small patches.
     """
-    values, pixels, nside = templates.values, field.pixels, field.nside
+    values = templates.values
     functionals = np.linalg.solve(values @ values.T, values)
-    carried = correlate(functionals, np.asarray(spectrum, float), pixels, nside) + functionals / field.expected
+    carried = correlate(functionals, np.asarray(spectrum, float), field.footprint) + functionals / field.expected
     # an overdensity is relative to the mean density of the survey
     carried -= carried @ field.expected[:, None] / field.expected.sum()
     bins = angular_bins(correlations.theta_edges)
-    pairs = harmonic_sums(np.ones((1, field.n_pix)), pixels, nside, bins)[0]
-    means = harmonic_cross_sums(np.vstack([values, carried]), carried, pixels, nside, bins) / pairs
+    pairs = harmonic_sums(np.ones((1, field.n_pix)), field.footprint, bins)[0]
+    means = harmonic_cross_sums(np.vstack([values, carried]), carried, field.footprint, bins) / pairs
     of_templates, of_amplitudes = np.split(means, 2)
     products = np.outer(a, a) - cov_a
     crossed = np.einsum("ki,ijt,jku->tu", products, of_templates, correlations.xi, optimize=True)

@@ -7,13 +7,14 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
+from ..sky import Footprint
 from ..two_point import Bins
 
 _PAIRS = 2_000_000
 
 
 def pixel_products(
-    values: np.ndarray, weights: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins
+    values: np.ndarray, weights: np.ndarray, footprint: Footprint, bins: Bins
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""Mean products of maps over pairs of different pixels.
 
@@ -23,10 +24,8 @@ def pixel_products(
         Maps on the footprint.
     weights : ndarray, shape (n_pix,)
         Weight of every pixel.
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     bins : Bins
         Bins of separation.
 
@@ -42,6 +41,7 @@ def pixel_products(
     Every pair is counted, and found once for all maps: a matrix of pairs for each bin stands between
     the maps, :math:`T N_k T^t`.
     """
+    pixels, nside = footprint.pixels, footprint.nside
     vectors = np.array(hp.pix2vec(nside, pixels)).T
     tree, chords = cKDTree(vectors), 2.0 * np.sin(np.radians(bins.edges / 60.0) / 2.0)
     n_maps, n_theta = len(values), len(bins.edges) - 1

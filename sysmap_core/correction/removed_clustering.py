@@ -107,8 +107,7 @@ def over_correction(
     for child in np.random.SeedSequence(seed).spawn(n_realisations):
         clean = clustered_counts(sky, gaussian, np.random.default_rng(child))
         fit = decontaminate(clean, templates, method, seed=seed, **options)
-        found = {"a": fit.a, "cov_a": fit.cov_a, "b": fit.b, "cov_b": fit.cov_b}
-        corrected = corrected_correlation(measure(clean), correlations, **found, form=form, debias=debias, n_draws=0)
+        corrected = corrected_correlation(measure(clean), correlations, fit, form=form, debias=debias, n_draws=0)
         changes.append(corrected.w - corrected.observed)
     changes = np.array(changes)
     cov = np.cov(changes, rowvar=False).reshape(changes.shape[1], -1) / n_realisations

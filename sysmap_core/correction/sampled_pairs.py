@@ -12,7 +12,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError
-from ..sky import scatter_galaxies
+from ..sky import Footprint, scatter_galaxies
 
 _BLOCK = 250_000
 
@@ -43,16 +43,14 @@ class Starts:
 
 
 def start_points(
-    pixels: np.ndarray, nside: int, positions, coverage: np.ndarray | None, n_samples: int, rng: np.random.Generator
+    footprint: Footprint, positions, coverage: np.ndarray | None, n_samples: int, rng: np.random.Generator
 ) -> Starts:
     """Choose the first ends of pairs.
 
     Parameters
     ----------
-    pixels : ndarray of int, shape (n_pix,)
-        Footprint, HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     positions : tuple of ndarray, or None
         RA and Dec of objects [deg], each used about equally often; else points that follow the coverage and
         are uniform within a pixel.
@@ -73,6 +71,7 @@ def start_points(
     DataError
         When there are neither objects nor a coverage, or an object is off the footprint.
     """
+    pixels, nside = footprint.pixels, footprint.nside
     lookup = np.full(hp.nside2npix(nside), -1)
     lookup[pixels] = np.arange(len(pixels))
     if positions is None and coverage is None:

@@ -213,7 +213,7 @@ def from_pixels(
     All pairs are counted, and found once for all templates: see :func:`~.pixel_products`.
     """
     weights, bins = _pixel_weights(templates, weights), angular_bins(edges_arcmin)
-    xi, theta = pixel_products(templates.values, weights, templates.pixels, templates.nside, bins)
+    xi, theta = pixel_products(templates.values, weights, templates.footprint, bins)
     return _result(templates, weights, bins.edges, theta, xi, None, "pairs of pixel centres", {"engine": "pairs"})
 
 
@@ -248,10 +248,9 @@ def from_harmonics(
     indicator of a bin, cut off at the band limit :math:`3 N_{side} - 1`.  Within a few pixels bins overlap.
     """
     weights, bins = _pixel_weights(templates, weights), angular_bins(edges_arcmin)
-    pixels, nside = templates.pixels, templates.nside
-    maps = np.vstack([templates.values, np.ones(len(pixels))]) * weights
-    sums = harmonic_cross_sums(maps, maps, pixels, nside, bins)
-    measured, theta = (x[0] for x in harmonic_sums(weights[None], pixels, nside, bins))
+    maps = np.vstack([templates.values, np.ones(templates.footprint.n_pix)]) * weights
+    sums = harmonic_cross_sums(maps, maps, templates.footprint, bins)
+    measured, theta = (x[0] for x in harmonic_sums(weights[None], templates.footprint, bins))
     sums[..., ~np.isfinite(measured)] = np.nan
     xi = sums[:-1, :-1] / sums[-1, -1]
     where, engine = "harmonic sums over pairs of pixel centres", {"engine": "harmonic"}
@@ -315,7 +314,7 @@ def at_objects(
     rng = np.random.default_rng(seed)
     if coverage is not None or templates.nside is None:
         coverage = _pixel_weights(templates, coverage)
-    starts = start_points(templates.pixels, templates.nside, positions, coverage, n_samples, rng)
+    starts = start_points(templates.footprint, positions, coverage, n_samples, rng)
     far = from_harmonics(templates, edges_arcmin=edges, weights=starts.coverage)
     xi, error, theta = far.xi, far.error, far.theta_mean
     reach = FAR * _pixel_arcmin(templates.nside)

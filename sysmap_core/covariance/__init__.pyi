@@ -2,6 +2,7 @@ __all__ = [
     "Calibrated",
     "PixelMoments",
     "SpectrumEstimate",
+    "checked_spectrum",
     "combined_covariance",
     "estimate_spectrum",
     "linear_covariance",
@@ -13,7 +14,7 @@ __all__ = [
     "sum_covariance",
 ]
 
-from .estimated_spectrum import SpectrumEstimate, estimate_spectrum, signal_spectrum
+from .estimated_spectrum import SpectrumEstimate, checked_spectrum, estimate_spectrum, signal_spectrum
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 from .sandwich import (
     Calibrated,

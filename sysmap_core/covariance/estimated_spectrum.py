@@ -6,7 +6,6 @@ It is that of *pixel averages*, as everywhere in :mod:`sysmap_core.harmonic.spec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import healpy as hp
 import numpy as np
@@ -14,10 +13,8 @@ from scipy.optimize import minimize
 
 from ..errors import DataError
 from ..harmonic import (
-    Content,
     MaskedSky,
     coupling_matrix,
-    coverage_pattern,
     default_lmax,
     masked_alm,
     noise_power,
@@ -26,8 +23,8 @@ from ..harmonic import (
     variance,
     weight_spectrum,
 )
-from ..sky import Field
-from ..templates import TemplateSet, from_pixels
+from ..sky import Field, Footprint, shared_footprint
+from ..templates import TemplateSet
 
 ITERATIONS = 4
 
@@ -75,20 +72,79 @@ class SpectrumEstimate:
         Posterior mean of the spectrum of the pixel averages, without shot noise [sr].
     draws : ndarray, shape (n_draws, lmax + 1)
         Equally likely spectra [sr].
-    shape : ndarray, shape (3,)
+    coefficients : ndarray, shape (3,)
         Most likely ln C, slope and curvature of ln C_l in ln l at the pivot.
     aliased : ndarray, shape (nside,)
         The same from multipole 3 nside on [sr].  Pixels fold this power back; maps that were simulated in these
         pixels have hardly any.
     beyond : float
         Variance of the pixel averages at still larger multipoles [1].
+
+    Notes
+    -----
+    NumPy takes it for the array ``cl``, so that it can stand wherever a spectrum is asked for.
     """
 
     cl: np.ndarray
     draws: np.ndarray
-    shape: np.ndarray
+    coefficients: np.ndarray
     aliased: np.ndarray
     beyond: float
+
+    @classmethod
+    def known(cls, cl: np.ndarray, nside: int) -> SpectrumEstimate:
+        """Spectrum that is taken as known, from multipole 0; what it has beyond 3 nside is aliased power."""
+        cl = np.asarray(cl, float)
+        split = 3 * nside
+        return cls(cl[:split], np.empty((0, split)), np.full(3, np.nan), cl[split:], 0.0)
+
+    @property
+    def with_aliased(self) -> np.ndarray:
+        """Spectrum with the power that pixels fold back [sr]."""
+        return np.concatenate([self.cl, self.aliased])
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.cl, dtype=dtype, copy=copy)
+
+
+def checked_spectrum(
+    field: Field, templates: TemplateSet | None = None, spectrum: np.ndarray | SpectrumEstimate | None = None
+) -> SpectrumEstimate:
+    """Spectrum of a sample from whatever came, after checking that it belongs there.
+
+    Parameters
+    ----------
+    field : Field
+        Observed overdensity.
+    templates : TemplateSet, optional
+        Templates on the same pixels.
+    spectrum : ndarray, shape (3 nside,) or longer, or SpectrumEstimate, optional
+        Spectrum of the pixel averages, without shot noise [sr]; an array is taken as known, and it is estimated from
+        the field where there is none.
+
+    Returns
+    -------
+    SpectrumEstimate
+        Of these pixels.
+
+    Raises
+    ------
+    DataError
+        When field and templates are not of the same pixels, their place is not known, or the spectrum is not one.
+    """
+    maps = {"field": field} if templates is None else {"field": field, "templates": templates}
+    nside = shared_footprint(need_place=True, **maps).nside
+    if spectrum is None:
+        return estimate_spectrum(field, templates)
+    power = np.asarray(spectrum, float)
+    if power.ndim != 1 or len(power) < 3 * nside:
+        msg = f"spectrum has shape {power.shape}: give C_l from 0 to 3 nside - 1, shape ({3 * nside},), or more of them"
+        raise DataError(msg)
+    wrong = np.sum(~(np.isfinite(power) & (power >= 0.0)))
+    if wrong:
+        msg = f"the spectrum is negative or not finite at {wrong} multipoles: smooth it, see signal_spectrum"
+        raise DataError(msg)
+    return spectrum if isinstance(spectrum, SpectrumEstimate) else SpectrumEstimate.known(power, nside)
 
 
 def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.ndarray:
@@ -139,16 +195,18 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     multipoles are weighted as those of a Gaussian field (Whittle likelihood).  Its posterior, with
     flat priors on amplitude and slope, is sampled by importance.
     """
-    nside, pixels, basis = field.nside, field.pixels, np.ones((1, field.n_pix))
+    nside, basis = field.nside, np.ones((1, field.n_pix))
     if templates is not None:
         basis = np.vstack([basis, templates.values])
-    names = () if templates is None else templates.names
-    sample = _sample_power(Content(pixels, basis[1:], coverage_pattern(field.expected)), names, nside)
+    pattern, owner = field.pattern, templates or field.footprint
+    sample = owner.remember(
+        "power of a sample", pattern.tobytes(), lambda: _sample_power(field.footprint, templates, pattern)
+    )
     residual = field.delta - np.linalg.solve(basis @ basis.T, basis @ field.delta) @ basis
     if not np.var(residual) > MIN_LEFT * np.var(field.delta):
         msg = "templates reproduce delta: there is no field left whose spectrum could be estimated"
         raise DataError(msg)
-    data = hp.alm2cl(masked_alm(residual, pixels, nside)[0])[1 : 2 * nside + 1]
+    data = hp.alm2cl(masked_alm(residual, field.footprint)[0])[1 : 2 * nside + 1]
     window = pixel_window(nside, default_lmax(nside)) ** 2
     dof = (2.0 * np.arange(1, 2 * nside + 1) + 1.0) * field.f_sky
     noise, removed_noise = (x / np.mean(field.expected) for x in (sample.noise, sample.removed_noise))
@@ -239,11 +297,9 @@ class _SamplePower:
         return np.exp(_log_power(shape, self.log_ell) - TILT * self.log_ell) @ self.responses
 
 
-@lru_cache(maxsize=2)
-def _sample_power(content: Content, names: tuple[str, ...], nside: int) -> _SamplePower:
-    pixels, values, pattern = content.arrays
-    ones, templates = np.ones(len(pixels)), from_pixels(values, pixels, nside, names) if names else None
-    sky = MaskedSky(pixels, nside, ones, templates)
+def _sample_power(footprint: Footprint, templates: TemplateSet | None, pattern: np.ndarray) -> _SamplePower:
+    ones, nside = np.ones(footprint.n_pix), footprint.nside
+    sky = MaskedSky(footprint, ones, templates)
     lmax, fitted = default_lmax(nside), slice(1, 2 * nside + 1)
     log_ell, spectra = _interpolated_spectra(pixel_window(nside, lmax) ** 2)
     mask_cl = weight_spectrum(sky, ones, sky, ones, 2 * nside + lmax)
@@ -254,12 +310,12 @@ def _sample_power(content: Content, names: tuple[str, ...], nside: int) -> _Samp
         responses=removed_power(sky, spectra)[:, fitted],
         noise=noise,
         removed_noise=noise - noise_power(sky, 1.0 / pattern)[fitted],
-        taken=_taken(pixels, np.vstack([ones, values]), nside),
+        taken=_taken(sky.basis, footprint),
     )
 
 
-def _taken(pixels, basis, nside) -> np.ndarray:
-    alms = masked_alm(basis, pixels, nside) / hp.nside2pixarea(nside)
+def _taken(basis, footprint: Footprint) -> np.ndarray:
+    alms = masked_alm(basis, footprint) / footprint.pixel_area
     fits = np.linalg.inv(basis @ basis.T)
     spectra = np.array([hp.alm2cl(one, two) for one, two in zip(alms, fits @ alms, strict=True)])
     return (2.0 * np.arange(spectra.shape[1]) + 1.0) * spectra.sum(0)

@@ -10,14 +10,13 @@ correlation function of the field.  Nothing is simulated.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
-import healpy as hp
 import numpy as np
 
-from ..harmonic import Content, coverage_pattern, cross_spectra, harmonic_products, masked_alm, variance
+from ..harmonic import cross_spectra, harmonic_products, masked_alm, variance
 from ..sky import Field
 from ..templates import TemplateSet
+from .estimated_spectrum import SpectrumEstimate
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 
 
@@ -37,7 +36,9 @@ class Calibrated:
     fisher: np.ndarray
 
 
-def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a=None, b=None) -> Calibrated:
+def linear_covariance(
+    field: Field, templates: TemplateSet, spectrum: np.ndarray | SpectrumEstimate | None, a=None, b=None
+) -> Calibrated:
     r"""Covariance of the amplitudes of a linear fit.
 
     Parameters
@@ -46,7 +47,7 @@ def linear_covariance(field: Field, templates: TemplateSet, spectrum: np.ndarray
         Overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,), or None
+    spectrum : ndarray, shape (3 nside,), SpectrumEstimate, or None
         Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels of
         unit variance.
     a, b : ndarray, shape (n_sys,), optional
@@ -87,34 +88,40 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
     ndarray, shape (n, n_sys, n_sys)
         What :func:`linear_covariance` gives for each of them.
     """
-    values = templates.values
+    values, spectra = templates.values, np.asarray(spectra, float)
     moments = pixel_moments(field, values, spectra[0], a, b)
     none = np.zeros_like(values)
     weights = _relative_to_mean(values, none, none[0], moments.density, field)
     noise = (weights * (moments.density * moments.shot)) @ weights.T
     if np.all(moments.efficiency == 1.0):
         # templates and coverage are the same in all realisations of a sample, which differ in how they are mixed
-        content = Content(field.pixels, values, coverage_pattern(field.expected))
-        products = _spectra_with_coverage(content, field.nside)
+        products = templates.remember(
+            "spectra with coverage", field.pattern.tobytes(), lambda: _spectra_with_coverage(templates, field.pattern)
+        )
         mixing = np.hstack([np.eye(len(values)), -(values @ moments.density)[:, None] / field.n_pix])
     else:
-        alms = masked_alm(weights * moments.efficiency, field.pixels, field.nside)
+        alms = masked_alm(weights * moments.efficiency, field.footprint)
         products, mixing = cross_spectra(alms, alms), np.eye(len(values))
-    power = (2.0 * np.arange(spectra.shape[1]) + 1.0) * spectra / hp.nside2pixarea(field.nside) ** 2
+    power = (2.0 * np.arange(spectra.shape[1]) + 1.0) * spectra / field.footprint.pixel_area**2
     signal = np.moveaxis(products @ power.T, -1, 0)
     inverse = np.linalg.inv(values @ values.T)
     return inverse @ (mixing @ signal @ mixing.T + noise) @ inverse
 
 
-@lru_cache(maxsize=2)
-def _spectra_with_coverage(content: Content, nside: int) -> np.ndarray:
-    pixels, values, pattern = content.arrays
-    alms = masked_alm(np.vstack([values, pattern]), pixels, nside)
+def _spectra_with_coverage(templates: TemplateSet, pattern: np.ndarray) -> np.ndarray:
+    alms = masked_alm(np.vstack([templates.values, pattern]), templates.footprint)
     return cross_spectra(alms, alms)
 
 
 def combined_covariance(
-    field: Field, templates: TemplateSet, spectrum: np.ndarray | None, a, b, sigma: float, *, shot_aware: bool = True
+    field: Field,
+    templates: TemplateSet,
+    spectrum: np.ndarray | SpectrumEstimate | None,
+    a: np.ndarray,
+    b: np.ndarray,
+    sigma: float,
+    *,
+    shot_aware: bool = True,
 ) -> Calibrated:
     r"""Covariance of both amplitudes and the width, on a lognormal field.
 
@@ -124,7 +131,7 @@ def combined_covariance(
         Overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,), or None
+    spectrum : ndarray, shape (3 nside,), SpectrumEstimate, or None
         Spectrum of the pixel averages, without shot noise [sr]; None for independent pixels.
     a, b : ndarray, shape (n_sys,)
         Fitted amplitudes.
@@ -153,7 +160,7 @@ def combined_covariance(
     The fitted width scatters with the power of the largest scales; beside the covariance that a spectrum predicts,
     the width has to be that of the same spectrum.
     """
-    values = templates.values
+    values, spectrum = templates.values, None if spectrum is None else np.asarray(spectrum, float)
     moments = pixel_moments(field, values, spectrum, a, b)
     density, efficiency, shot = moments.density, moments.efficiency, moments.shot
     modelled_shot = shot if shot_aware else np.zeros_like(shot)
@@ -220,11 +227,11 @@ def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Fi
     q = moments.efficiency
     # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
     first, second = q * linear + q * moments.shot * square, q**2 * square
-    alms1 = masked_alm(first, field.pixels, field.nside)
-    alms2 = masked_alm(second, field.pixels, field.nside)
+    alms1 = masked_alm(first, field.footprint)
+    alms2 = masked_alm(second, field.footprint)
 
     def pairs(left, right, kernel):
-        return harmonic_products(left, right, cls[kernel] / hp.nside2pixarea(field.nside) ** 2)
+        return harmonic_products(left, right, cls[kernel] / field.footprint.pixel_area**2)
 
     crossed = pairs(alms1, alms2, "12")
     total = pairs(alms1, alms1, "11") + crossed + crossed.T + pairs(alms2, alms2, "22")
@@ -238,14 +245,14 @@ def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Fi
     return total
 
 
-def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray) -> np.ndarray:
+def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray | SpectrumEstimate) -> np.ndarray:
     """Covariance of weighted sums of the overdensity on a clustered sky.
 
     Parameters
     ----------
     rows : ndarray, shape (n, n_pix)
         Weights of the pixels in every sum.
-    field, spectrum : Field, and ndarray, shape (3 nside,)
+    field, spectrum : Field, and ndarray, shape (3 nside,), or SpectrumEstimate
         Footprint with its expected counts, and spectrum of the pixel averages without shot noise [sr].
 
     Returns
@@ -255,6 +262,6 @@ def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray) -> np.n
         in :func:`~.linear_covariance`, for any weights.
     """
     rows = rows - np.outer(rows.sum(1), field.expected / field.expected.sum())
-    alms = masked_alm(rows, field.pixels, field.nside)
-    per_pixel = spectrum / hp.nside2pixarea(field.nside) ** 2
+    alms = masked_alm(rows, field.footprint)
+    per_pixel = np.asarray(spectrum, float) / field.footprint.pixel_area**2
     return harmonic_products(alms, alms, per_pixel) + (rows / field.expected) @ rows.T

@@ -16,7 +16,6 @@ __all__ = [
     "TemplateReport",
     "Verdict",
     "checked_maps",
-    "checked_spectrum",
     "comparable",
     "cut_map",
     "examine",
@@ -39,7 +38,7 @@ __all__ = [
     "verdict",
 ]
 
-from .amplitude_tests import NullTest, checked_spectrum, null_test
+from .amplitude_tests import NullTest, null_test
 from .decision import Verdict, probability_of_help, verdict
 from .held_out import PatchGain, held_out_patches, held_out_templates, squares
 from .p_values import SIGNIFICANCE, exceedance, family_wise_p, p_text, template_p

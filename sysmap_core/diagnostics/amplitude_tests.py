@@ -8,9 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from ..covariance import signal_spectrum
-from ..sky import Field
-from ..templates import TemplateSet, check_inputs
 from .p_values import family_wise_p
 
 
@@ -39,30 +36,6 @@ class NullTest:
     def z(self) -> np.ndarray:
         """Values over their errors."""
         return self.values / self.errors
-
-
-def checked_spectrum(field: Field, templates: TemplateSet, spectrum: np.ndarray | None) -> np.ndarray:
-    """Signal spectrum of a test, after checking that it fits field and templates.
-
-    Parameters
-    ----------
-    field, templates : Field and TemplateSet
-        Observed overdensity, and templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,), or None
-        Spectrum of the pixel averages [sr]; estimated from the field when there is none.
-
-    Returns
-    -------
-    ndarray, shape (3 nside,)
-        Spectrum [sr].
-
-    Raises
-    ------
-    DataError
-        When they are not of the same pixels.
-    """
-    check_inputs(field, templates, spectrum)
-    return signal_spectrum(field, templates) if spectrum is None else spectrum
 
 
 def null_test(names: Sequence[str], values: np.ndarray, cov: np.ndarray, seed: int = 0) -> NullTest:

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.stats import norm
 
 from ..methods import Decontamination
-from ..templates import TemplateSet
 from .p_values import P_FLOOR, SIGNIFICANCE, family_wise_p, p_text
 from .ratio_test import RatioTest
 
@@ -63,15 +62,13 @@ class Verdict:
     sentence: str
 
 
-def verdict(result: Decontamination, templates: TemplateSet, ratio_test: RatioTest | None = None) -> Verdict:
+def verdict(result: Decontamination, ratio_test: RatioTest | None = None) -> Verdict:
     r"""Decide from a fit whether to correct a sample, and for what.
 
     Parameters
     ----------
     result : Decontamination
         Fit of any method.
-    templates : TemplateSet
-        Templates of the fit.
     ratio_test : RatioTest, optional
         Test for multiplicative contamination.
 
@@ -87,7 +84,7 @@ def verdict(result: Decontamination, templates: TemplateSet, ratio_test: RatioTe
     :math:`A^2 = a^t C_T a - D^2`.  Correcting helps on average when :math:`A^2 > D^2`;
     the probability for this sample is that of :func:`probability_of_help`.
     """
-    values = templates.values
+    values = result.templates.values
     correlation = values @ values.T / values.shape[1]
     noise = float(np.sum(result.cov_a * correlation))
     power = float(result.a @ correlation @ result.a)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..covariance import sum_covariance
+from ..covariance import checked_spectrum, sum_covariance
 from ..errors import DataError, ParameterError
 from ..harmonic import variance
-from ..methods import KINDS, decontaminate, find_method
+from ..methods import decontaminate, find_method
 from ..sky import Field, spatial_patches
 from ..templates import DEGENERATE, TemplateSet, dual_maps
-from .amplitude_tests import NullTest, checked_spectrum, null_test
+from .amplitude_tests import NullTest, null_test
 from .p_values import NULL_DRAWS
 
 
@@ -54,9 +54,9 @@ def held_out_templates(
     The regression is on the part of the template that the others do not have, a partial regression:
     for linear methods the slope is the amplitude of the joint fit, and its error counts that fit.
     """
-    spectrum = checked_spectrum(field, templates, spectrum)
+    spectrum = checked_spectrum(field, templates, spectrum).cl
     rows = dual_maps(templates)
-    if KINDS.get(find_method(result_method).name) == "linear" or templates.n_sys == 1:
+    if find_method(result_method).resampled == "linear" or templates.n_sys == 1:
         return null_test(templates.names, rows @ field.delta, sum_covariance(rows, field, spectrum), seed)
     # only the cleaned map is wanted, not the errors of the amplitudes
     options = {"spectrum": spectrum, "covariance": "independent pixels", "seed": seed}
@@ -127,7 +127,7 @@ def held_out_patches(
     :math:`a_k` solves the sums of the other folds: a quadratic form in all c, whose null follows
     from their covariance as a weighted sum of :math:`\chi^2_1`.
     """
-    spectrum = checked_spectrum(field, templates, spectrum)
+    spectrum = checked_spectrum(field, templates, spectrum).cl
     if n_folds < 2:
         msg = f"n_folds is {n_folds}: give at least 2"
         raise ParameterError(msg)
@@ -169,7 +169,7 @@ def squares(
     DataError
         When the inputs do not match, or no template has more than two values.
     """
-    spectrum = checked_spectrum(field, templates, spectrum)
+    spectrum = checked_spectrum(field, templates, spectrum).cl
     cleaned = field.delta if cleaned is None else np.asarray(cleaned, float)
     if cleaned.shape != field.delta.shape:
         msg = f"cleaned has shape {cleaned.shape} for {field.n_pix} pixels: give the cleaned map on the footprint"
@@ -189,7 +189,7 @@ def squares(
 def _without(templates: TemplateSet, i: int) -> TemplateSet:
     values, mean, rms = (np.delete(x, i, axis=0) for x in (templates.values, templates.mean, templates.rms))
     names = templates.names[:i] + templates.names[i + 1 :]
-    return TemplateSet(values, names, templates.pixels, templates.nside, mean, rms)
+    return TemplateSet(values, names, templates.footprint, mean, rms)
 
 
 def _gain_forms(grams: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.stats import chi2
 
-from ..covariance import combined_covariance, ratio_null_weights, signal_spectrum
+from ..covariance import checked_spectrum, combined_covariance, ratio_null_weights
 from ..errors import unknown_name
 from ..inference import field_rms, fit_model
 from ..mocks import clustered_counts, gaussian_spectrum
@@ -105,7 +105,7 @@ def likelihood_ratio(
     of a few realisations, which know it to a tenth; the shape stays analytic, without a coarse floor of p.
     """
     _check_null(null)
-    spectrum = signal_spectrum(field, templates) if spectrum is None else spectrum
+    spectrum = checked_spectrum(field, templates, spectrum).cl
     ratio, simple = _ratio(field, templates, null, likelihood)
     calibrated = combined_covariance(
         field,
@@ -167,7 +167,7 @@ def ratio_realisations(
         For another null.
     """
     _check_null(null)
-    spectrum = signal_spectrum(field, templates) if spectrum is None else spectrum
+    spectrum = checked_spectrum(field, templates, spectrum).cl
     _, simple = _ratio(field, templates, null, likelihood)
     return _realised_ratios(field, templates, null, likelihood, spectrum, simple, number, seed, executor)
 

@@ -1,14 +1,11 @@
 __all__ = [
-    "Content",
     "MaskedSky",
     "PixelCovariance",
     "Solution",
     "Transforms",
-    "check_pixels",
     "correlate",
     "correlation_from_spectrum",
     "coupling_matrix",
-    "coverage_pattern",
     "cross_spectra",
     "default_lmax",
     "harmonic_products",
@@ -26,10 +23,8 @@ __all__ = [
     "weight_spectrum",
 ]
 
-from .caching import Content, coverage_pattern
 from .mode_coupling import (
     MaskedSky,
-    check_pixels,
     coupling_matrix,
     masked_sky,
     noise_power,

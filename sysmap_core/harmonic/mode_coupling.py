@@ -11,7 +11,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError
-from ..sky import Field, check_nside
+from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent
 from .transforms import Transforms, cross_spectra, default_lmax
 
@@ -21,10 +21,8 @@ class MaskedSky:
 
     Parameters
     ----------
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Its pixels.
     weights : ndarray, shape (n_pix,)
         Weight of every pixel, its coverage, in any unit.
     templates : TemplateSet, optional
@@ -34,8 +32,6 @@ class MaskedSky:
     ------
     DataError
         When pixels, weights or templates do not belong together, or weights are negative.
-    ParameterError
-        When ``nside`` is not one of HEALPix.
 
     Notes
     -----
@@ -43,17 +39,16 @@ class MaskedSky:
     relative to the mean of the footprint, so that its spectrum lacks the power of the mean as well.
     """
 
-    def __init__(self, pixels, nside: int, weights, templates: TemplateSet | None = None):
-        self.nside, self.pixels = check_nside(nside), _checked_pixels(pixels, nside)
-        self.weights = _checked_weights(weights, self.pixels)
-        self.area, self.lmax = hp.nside2pixarea(nside), default_lmax(nside)
+    def __init__(self, footprint: Footprint, weights, templates: TemplateSet | None = None):
+        self.footprint, self.weights = footprint, _checked_weights(weights, footprint.pixels)
+        self.area, self.lmax = footprint.pixel_area, default_lmax(footprint.nside)
         self.names = () if templates is None else templates.names
-        self.basis = np.ones((1, len(self.pixels)))
+        self.basis = np.ones((1, footprint.n_pix))
         if templates is not None:
-            check_pixels("templates", templates, self)
+            shared_footprint(footprint=self, templates=templates)
             check_independent(self._centred(templates.values) * np.sqrt(self.weights), self.names)
             self.basis = np.vstack([self.basis, templates.values])
-        self.transforms = Transforms(self.pixels, nside, self.lmax)
+        self.transforms = Transforms.of(footprint, self.lmax)
         weighted = self.basis * self.weights
         self.functionals = np.linalg.solve(weighted @ self.basis.T, weighted)
         self.alms = self.area * self.transforms.analyse(weighted)
@@ -62,9 +57,19 @@ class MaskedSky:
         return values - (np.average(values, axis=1, weights=self.weights))[:, None]
 
     @property
+    def pixels(self) -> np.ndarray:
+        """HEALPix indices, RING, shape (n_pix,)."""
+        return self.footprint.pixels
+
+    @property
+    def nside(self) -> int:
+        """Resolution."""
+        return self.footprint.nside
+
+    @property
     def f_sky(self) -> float:
         """Share of the sky in the footprint."""
-        return self.pixels.size / hp.nside2npix(self.nside)
+        return self.footprint.f_sky
 
     def analyse(self, delta: np.ndarray) -> np.ndarray:
         """Harmonic coefficients of what is left of maps, shape (..., n_pix), times the weights."""
@@ -99,7 +104,7 @@ def masked_sky(field: Field, templates: TemplateSet | None = None, weights: np.n
     if weights is None or field.nside is None:
         msg = "the field has no expected counts or no places for its pixels: give weights, and pixels with their nside"
         raise DataError(msg)
-    return MaskedSky(field.pixels, field.nside, weights, templates)
+    return MaskedSky(field.footprint, weights, templates)
 
 
 def coupling_matrix(mask_cl: np.ndarray, lmax: int, lmax_field: int | None = None) -> np.ndarray:
@@ -173,7 +178,7 @@ def template_power(sky: MaskedSky, templates: TemplateSet, a: np.ndarray, cov_a:
     The sum of Berlfein et al. (2024), Eqs. 15 and 21, in multipoles, with all pairs of templates.  The
     power of noisy amplitudes is too large by their covariance.
     """
-    check_pixels("templates", templates, sky)
+    shared_footprint(footprint=sky, templates=templates)
     n_sys = templates.n_sys
     if np.shape(a) != (n_sys,) or np.shape(cov_a) != (n_sys, n_sys):
         came = f"a has shape {np.shape(a)} and cov_a {np.shape(cov_a)}"
@@ -201,8 +206,7 @@ def weight_spectrum(first: MaskedSky, one: np.ndarray, second: MaskedSky, other:
         Plain sums over pixels [sr].
     """
     alms = [
-        sky.area * Transforms(sky.pixels, sky.nside, lmax).analyse(values)
-        for sky, values in ((first, one), (second, other))
+        sky.area * Transforms(sky.footprint, lmax).analyse(values) for sky, values in ((first, one), (second, other))
     ]
     return hp.alm2cl(*alms)
 
@@ -315,18 +319,6 @@ def _removed(first, second, covered, crossed):
     return taken - np.einsum("ij,ijl->l", covered[0] @ second.functionals.T, crossed)
 
 
-def _checked_pixels(pixels, nside):
-    pixels, size = np.asarray(pixels), hp.nside2npix(nside)
-    if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
-        msg = f"pixels have shape {pixels.shape} and type {pixels.dtype}: give HEALPix indices, RING"
-        raise DataError(msg)
-    wrong = pixels.size - np.unique(pixels[(pixels >= 0) & (pixels < size)]).size
-    if wrong:
-        msg = f"{wrong} pixels are repeated or outside 0 to {size - 1}: give RING indices of nside {nside}, each once"
-        raise DataError(msg)
-    return pixels
-
-
 def _checked_weights(weights, pixels):
     weights = np.asarray(weights, float)
     if weights.shape != pixels.shape:
@@ -337,26 +329,3 @@ def _checked_weights(weights, pixels):
         msg = f"weights are negative or not finite in {bad} of {pixels.size} pixels, or zero in all: give the coverage"
         raise DataError(msg)
     return weights
-
-
-def check_pixels(name: str, maps: Field | TemplateSet, sky: MaskedSky) -> None:
-    """Stop when maps are not on the pixels of a footprint.
-
-    Parameters
-    ----------
-    name : str
-        What they are, for the error.
-    maps : Field or TemplateSet
-        Maps with their pixels.
-    sky : MaskedSky
-        Footprint.
-
-    Raises
-    ------
-    DataError
-        Saying which pixels each has.
-    """
-    if maps.nside != sky.nside or not np.array_equal(maps.pixels, sky.pixels):
-        came = f"{name}: {len(maps.pixels)} pixels of nside {maps.nside}"
-        msg = f"{came}, the footprint has {sky.pixels.size} of {sky.nside}, or others: use the same pixels"
-        raise DataError(msg)

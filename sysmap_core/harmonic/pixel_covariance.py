@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import healpy as hp
 import numpy as np
 
+from ..sky import Footprint
 from .transforms import Transforms
 
 MAX_STEPS = 500
@@ -32,27 +32,25 @@ class PixelCovariance:
         L, upper triangular, from the quantities to the fields with these spectra.
     local : ndarray, shape (k, k, n_pix)
         B, positive, the part without correlations between pixels.
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
 
     Notes
     -----
     Arrays of quantities have shape (n, k, n_pix).
     """
 
-    def __init__(self, spectra, mixing, local, pixels, nside):
+    def __init__(self, spectra, mixing, local, footprint: Footprint):
         self.mixing, self.local = mixing, local
-        self._fine = Transforms(pixels, nside, len(spectra) - 1)
+        self._fine = Transforms.of(footprint, len(spectra) - 1)
         self._spectra = spectra[self._fine.ell].transpose(1, 2, 0)
-        self._set_preconditioner(spectra, pixels, nside)
+        self._set_preconditioner(spectra, footprint)
 
-    def _set_preconditioner(self, spectra, pixels, nside, coarse=2.0):
-        area = hp.nside2pixarea(nside)
+    def _set_preconditioner(self, spectra, footprint, coarse=2.0):
+        area = footprint.pixel_area
         self._inverse = _pixel_inverse(self.mixing)
         noise = np.einsum("jip,jkp,klp->il", self._inverse, self.local, self._inverse) / self.local.shape[-1]
-        self._coarse = Transforms(pixels, nside, int(coarse * nside))
+        self._coarse = Transforms.of(footprint, int(coarse * footprint.nside))
         inverse = np.linalg.inv(spectra / area + noise)
         # the smallest scales that are transformed stand for all smaller ones
         self._flat = inverse[self._coarse.lmax]

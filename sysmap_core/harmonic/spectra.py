@@ -12,7 +12,8 @@ import ducc0
 import healpy as hp
 import numpy as np
 
-from .transforms import Transforms, default_lmax
+from ..sky import Footprint
+from .transforms import Transforms
 
 
 @lru_cache(maxsize=4)
@@ -109,17 +110,15 @@ def pixel_window(nside: int, lmax: int) -> np.ndarray:
     return np.sqrt(np.maximum(squared, 0.0))
 
 
-def masked_alm(values: np.ndarray, pixels: np.ndarray, nside: int) -> np.ndarray:
+def masked_alm(values: np.ndarray, footprint: Footprint) -> np.ndarray:
     """Spherical harmonic coefficients of maps that are zero off the footprint.
 
     Parameters
     ----------
     values : ndarray, shape (n_maps, n_pix)
         Values on the footprint.
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
 
     Returns
     -------
@@ -127,8 +126,7 @@ def masked_alm(values: np.ndarray, pixels: np.ndarray, nside: int) -> np.ndarray
         Plain sums over pixels times the pixel area (no quadrature iteration), so that
         quadratic forms in them are exact sums over pairs of pixels.
     """
-    transforms = Transforms(pixels, nside, default_lmax(nside))
-    return hp.nside2pixarea(nside) * transforms.analyse(np.atleast_2d(values))
+    return footprint.pixel_area * Transforms.of(footprint).analyse(np.atleast_2d(values))
 
 
 def harmonic_products(alms1: np.ndarray, alms2: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -166,7 +164,7 @@ def summed_spectrum(alms1: np.ndarray, alms2: np.ndarray) -> np.ndarray:
     return sum(hp.alm2cl(one, other) for one, other in zip(alms1, alms2, strict=True))
 
 
-def correlate(values: np.ndarray, cl: np.ndarray, pixels: np.ndarray, nside: int) -> np.ndarray:
+def correlate(values: np.ndarray, cl: np.ndarray, footprint: Footprint) -> np.ndarray:
     """Product of the field's pixel covariance matrix with maps on the footprint.
 
     Parameters
@@ -175,15 +173,13 @@ def correlate(values: np.ndarray, cl: np.ndarray, pixels: np.ndarray, nside: int
         Maps on the footprint.
     cl : ndarray, shape (lmax + 1,)
         Spectrum of the pixel averages [sr].
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
 
     Returns
     -------
     ndarray, shape (n_maps, n_pix)
         ``values @ S`` with ``S_pp' = xi(theta_pp')``.
     """
-    transforms = Transforms(pixels, nside, default_lmax(nside))
+    transforms = Transforms.of(footprint)
     return transforms.synthesise(transforms.analyse(values) * cl[transforms.ell])

@@ -8,6 +8,8 @@ import ducc0
 import healpy as hp
 import numpy as np
 
+from ..sky import Footprint
+
 
 def default_lmax(nside: int) -> int:
     """Band limit of a HEALPix map.
@@ -30,16 +32,14 @@ class Transforms:
 
     Parameters
     ----------
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     lmax : int
         Band limit.
     """
 
-    def __init__(self, pixels: np.ndarray, nside: int, lmax: int):
-        rings = ducc0.healpix.Healpix_Base(nside, "RING").sht_info()
+    def __init__(self, footprint: Footprint, lmax: int):
+        rings, pixels = ducc0.healpix.Healpix_Base(footprint.nside, "RING").sht_info(), footprint.pixels
         start = rings["ringstart"].astype(np.int64)
         # rings that the footprint does not touch would cost as much as the others
         used, ring = np.unique(np.searchsorted(start, pixels, side="right") - 1, return_inverse=True)
@@ -56,6 +56,12 @@ class Transforms:
             "nthreads": 0,
         }
         self.lmax = lmax
+
+    @classmethod
+    def of(cls, footprint: Footprint, lmax: int | None = None) -> Transforms:
+        """Transforms that a footprint remembers, up to 3 nside - 1 by default."""
+        lmax = default_lmax(footprint.nside) if lmax is None else lmax
+        return footprint.remember("transforms", lmax, lambda: cls(footprint, lmax))
 
     @cached_property
     def ell(self) -> np.ndarray:

@@ -1,5 +1,4 @@
 __all__ = [
-    "KINDS",
     "MAX_ABSORBED",
     "MAX_ANALYTIC_RMS",
     "METHODS",
@@ -43,6 +42,6 @@ from .density_curves import Polynomials, TemplateBins, bin_starts, binned_densit
 from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_moment_fit
 from .isd import Correction, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
 from .linear import elastic_net, least_squares, penalty_path
-from .resampling import KINDS, ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
+from .resampling import ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
 from .table import METHODS, Estimate, Method, find_method
 from .uncertainties import MAX_ABSORBED, MAX_ANALYTIC_RMS, absorbed_share, amplitude_errors

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ..covariance import SpectrumEstimate, estimate_spectrum
+from ..covariance import SpectrumEstimate, checked_spectrum, estimate_spectrum
 from ..errors import DataError, unknown_name
 from ..files import plain, restored
 from ..inference import invert_contamination
-from ..sky import Field
+from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent, from_pixels
 from .table import Estimate, Method, find_method
 from .uncertainties import COVARIANCES, amplitude_errors
@@ -23,18 +24,19 @@ MIN_WEIGHT_DENOMINATOR = 0.01
 
 
 _MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
+_INPUTS = ("field", "templates")
 
 
 @dataclass(frozen=True)
 class Decontamination:
-    """What a method found, and the weights that follow from it.
+    """What a method found, where, and the weights that follow from it.
 
     Parameters
     ----------
     method, model : str
         Row of :data:`~.METHODS`, and the contamination model it estimates.
-    names : tuple of str
-        Templates.
+    field, templates : Field and TemplateSet
+        What was fitted; everything below belongs to their footprint.
     a, b : ndarray, shape (n_sys,)
         Amplitudes, per rms of the template; ``b`` is zero for additive methods.
     sigma : float
@@ -72,7 +74,8 @@ class Decontamination:
 
     method: str
     model: str
-    names: tuple[str, ...]
+    field: Field = dataclasses.field(repr=False)
+    templates: TemplateSet = dataclasses.field(repr=False)
     a: np.ndarray
     b: np.ndarray
     sigma: float
@@ -81,17 +84,27 @@ class Decontamination:
     cov_ab: np.ndarray
     cov_a_iid: np.ndarray
     cov_b_iid: np.ndarray
-    cov_a_draws: np.ndarray | None = field(repr=False)
+    cov_a_draws: np.ndarray | None = dataclasses.field(repr=False)
     covariance: str
-    galaxy_weights: np.ndarray = field(repr=False)
-    random_weights: np.ndarray = field(repr=False)
-    cleaned: np.ndarray = field(repr=False)
+    galaxy_weights: np.ndarray = dataclasses.field(repr=False)
+    random_weights: np.ndarray = dataclasses.field(repr=False)
+    cleaned: np.ndarray = dataclasses.field(repr=False)
     clipped: float
-    spectrum: np.ndarray | None = field(repr=False)
-    details: dict = field(repr=False)
+    spectrum: np.ndarray | None = dataclasses.field(repr=False)
+    details: dict = dataclasses.field(repr=False)
     diagnostics: dict
     seed: int
     elapsed_s: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Templates."""
+        return self.templates.names
+
+    @property
+    def footprint(self) -> Footprint:
+        """Pixels of the fit."""
+        return self.field.footprint
 
     @property
     def cov(self) -> np.ndarray:
@@ -109,14 +122,21 @@ class Decontamination:
         Parameters
         ----------
         maps : bool
-            Whether to keep what has a value per pixel, multipole or draw, and the details.
+            Whether to keep what has a value per pixel, multipole or draw, the field and templates among it, and the
+            details.
 
         Returns
         -------
         dict
             :meth:`from_dict` needs the maps.
         """
-        return plain({k: v for k, v in vars(self).items() if maps or k not in _MAPS})
+        content = {k: v for k, v in vars(self).items() if k not in _INPUTS and (maps or k not in _MAPS)}
+        if not maps:
+            return plain({"names": self.names} | content)
+        place = {"pixels": self.footprint.pixels, "nside": self.footprint.nside}
+        sky = {"delta": self.field.delta, "expected": self.field.expected}
+        scales = {name: getattr(self.templates, name) for name in ("values", "names", "mean", "rms")}
+        return plain(content | {"footprint": place, "field": sky, "templates": scales})
 
     @classmethod
     def from_dict(cls, content: dict) -> Decontamination:
@@ -137,7 +157,12 @@ class Decontamination:
         DataError
             When something is missing.
         """
-        return restored(cls, content, "result")
+        given = dict(content)
+        if {"footprint", *_INPUTS} <= given.keys():
+            place = restored(Footprint, given["footprint"], "footprint")
+            given["field"] = restored(Field, given["field"] | {"footprint": place}, "field")
+            given["templates"] = restored(TemplateSet, given["templates"] | {"footprint": place}, "templates")
+        return restored(cls, given, "result")
 
 
 # products of a fit are small; threads that wait for the next one hold up transforms and JAX (factor 4)
@@ -182,8 +207,8 @@ def decontaminate(
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
-        Of the method: ``likelihood`` and ``draws`` (MCMC-comb), ``draws`` (MCMC-add),
-        ``l1_ratio`` and ``n_folds`` (ElasticNet).
+        Of the method, named in its row: ``likelihood`` and ``draws`` (MCMC-comb), ``draws`` (MCMC-add),
+        ``l1_ratio`` and ``n_folds`` (ElasticNet), ...
 
     Returns
     -------
@@ -193,7 +218,7 @@ def decontaminate(
     Raises
     ------
     ParameterError
-        For an unknown method or covariance.
+        For an unknown method, option or covariance.
     DataError
         When field and templates are on different pixels, templates are linear combinations of each
         other or reproduce the field, the method needs to know the pixels, or the fit cannot be made.
@@ -206,33 +231,32 @@ def decontaminate(
     bound for ``b``.
     """
     row = find_method(method)
+    unknown = [name for name in options if name not in row.options]
+    if unknown:
+        raise unknown_name(f"option of {row.name}", unknown[0], row.options)
     if covariance not in COVARIANCES:
         raise unknown_name("covariance", covariance, COVARIANCES)
     sky, templates = _on_common_pixels(sky, templates, expected, pixels, nside)
     clustered = sky.nside is not None and bool(np.all(np.isfinite(sky.expected)))
     _check_possible(row, covariance, clustered)
-    if spectrum is None and clustered:
-        spectrum = estimate_spectrum(sky, templates)
-    estimated = spectrum if isinstance(spectrum, SpectrumEstimate) else None
+    signal = checked_spectrum(sky, templates, spectrum) if clustered else None
     start = time.perf_counter()
-    estimate = row.estimate(sky, templates, spectrum, seed, **options)
-    spectrum = spectrum if estimated is None else estimated.cl
+    estimate = row.estimate(sky, templates, signal, seed, **options)
     elapsed = time.perf_counter() - start
     if not clustered:
         covariance = "independent pixels"
-    errors = amplitude_errors(
-        sky, templates, row, estimate, (estimated or spectrum) if clustered else None, covariance, seed
-    )
+    errors = amplitude_errors(sky, templates, row, estimate, signal, covariance, seed)
     return Decontamination(
         method=row.name,
         model=row.model,
-        names=templates.names,
+        field=sky,
+        templates=templates,
         a=estimate.a,
         b=estimate.b,
         sigma=estimate.sigma,
         **errors,
         **_weights(sky, templates, row, estimate),
-        spectrum=spectrum,
+        spectrum=None if signal is None else signal.cl,
         details=estimate.details,
         diagnostics=estimate.diagnostics,
         seed=seed,
@@ -256,7 +280,7 @@ def run_methods(
     seed : int
         Fixes the draws.
     likelihood : str
-        Of MCMC-comb.
+        Of the methods that have one.
 
     Returns
     -------
@@ -264,12 +288,13 @@ def run_methods(
         In the order of ``methods``.
     """
     spectrum = estimate_spectrum(sky, templates)
-    options = {"MCMC-comb": {"likelihood": likelihood}}
-    rows = [find_method(name).name for name in methods]
-    return {
-        name: decontaminate(sky, templates, name, spectrum=spectrum, seed=seed, **options.get(name, {}))
-        for name in rows
-    }
+    how = {"spectrum": spectrum, "seed": seed}
+
+    def fit(row: Method) -> Decontamination:
+        options = {"likelihood": likelihood} if "likelihood" in row.options else {}
+        return decontaminate(sky, templates, row.name, **how, **options)
+
+    return {row.name: fit(row) for row in map(find_method, methods)}
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:
@@ -282,13 +307,8 @@ def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, T
     else:
         sky = _field_of_arrays(np.asarray(sky, float), expected, pixels, nside)
     if not isinstance(templates, TemplateSet):
-        templates = from_pixels(np.asarray(templates, float), sky.pixels, sky.nside)
-    if sky.nside != templates.nside or not np.array_equal(sky.pixels, templates.pixels):
-        msg = (
-            f"the field has {sky.n_pix} pixels at nside {sky.nside} and the templates {len(templates.pixels)} "
-            f"at nside {templates.nside}, or in another order: standardise the templates on field.pixels"
-        )
-        raise DataError(msg)
+        templates = from_pixels(np.asarray(templates, float), sky.footprint)
+    shared_footprint(field=sky, templates=templates)
     check_independent(templates.values, templates.names)
     return sky, templates
 
@@ -305,7 +325,7 @@ def _field_of_arrays(delta, expected, pixels, nside) -> Field:
         if values.shape != delta.shape:
             msg = f"{name} has shape {values.shape} and delta {delta.shape}: give one value per pixel"
             raise DataError(msg)
-    return Field(delta, expected, places, nside)
+    return Field(delta, expected, Footprint(places, nside))
 
 
 def _check_possible(row: Method, covariance: str, clustered: bool) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..covariance import PixelMoments, moment_spectra
+from ..covariance import PixelMoments, SpectrumEstimate, checked_spectrum, moment_spectra
 from ..errors import DataError, ParameterError
 from ..harmonic import PixelCovariance, Solution, solve, variance
 from ..inference import MIN_DENSITY, MIN_EFFICIENCY
@@ -83,7 +83,13 @@ class TwoMomentFit:
 
 
 def generalised_least_squares(
-    field: Field, templates: TemplateSet, spectrum: np.ndarray, *, a=None, beyond: float = 0.0, tolerance: float = 1e-6
+    field: Field,
+    templates: TemplateSet,
+    spectrum: np.ndarray | SpectrumEstimate | None = None,
+    *,
+    a: np.ndarray | None = None,
+    beyond: float | None = None,
+    tolerance: float = 1e-6,
 ) -> GeneralisedFit:
     r"""Generalised least squares on a clustered sky.
 
@@ -93,14 +99,14 @@ def generalised_least_squares(
         Observed overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,) or longer
-        Spectrum of the pixel averages, without shot noise [sr].
+    spectrum : ndarray, shape (3 nside,) or longer, or SpectrumEstimate, optional
+        Spectrum of the pixel averages, without shot noise [sr]; estimated from the field by default.
     a : ndarray, shape (n_sys,), optional
         Amplitudes that set the expected density in the shot noise; by default those of a
         first, loose pass.
-    beyond : float
-        Variance of the pixel averages at larger multipoles than those of the spectrum, as
-        :func:`~.estimate_spectrum` finds it [1]; it counts as noise.
+    beyond : float, optional
+        Variance of the pixel averages at larger multipoles than those of the spectrum [1], which counts as noise;
+        by default that of the estimate, and none for an array.
     tolerance : float
         Relative residual at which the conjugate gradients stop.
 
@@ -122,7 +128,7 @@ def generalised_least_squares(
     :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [(1 + A_p) / \bar n_p + \sigma^2_{beyond}]`, and a
     constant among the templates.
     """
-    spectrum = _checked(field, templates, spectrum, tolerance)
+    spectrum, beyond = _checked(field, templates, spectrum, beyond, tolerance)
     values = templates.values
     responses = np.vstack([values, np.ones(field.n_pix)])[:, None]
     amplitudes, start, steps = np.zeros(templates.n_sys) if a is None else np.asarray(a, float), None, 0
@@ -138,9 +144,9 @@ def generalised_least_squares(
 def two_moment_fit(
     field: Field,
     templates: TemplateSet,
-    spectrum: np.ndarray,
+    spectrum: np.ndarray | SpectrumEstimate | None = None,
     *,
-    beyond: float = 0.0,
+    beyond: float | None = None,
     tolerance: float = 1e-3,
     steps: int = 3,
 ) -> TwoMomentFit:
@@ -152,8 +158,8 @@ def two_moment_fit(
         Observed overdensity with its expected counts.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,) or longer
-        Spectrum of the pixel averages, without shot noise [sr].
+    spectrum : ndarray, shape (3 nside,) or longer, or SpectrumEstimate, optional
+        Spectrum of the pixel averages, without shot noise [sr]; estimated from the field by default.
     beyond : float
         Their variance at larger multipoles [1], without correlations between pixels.
     tolerance : float
@@ -185,7 +191,7 @@ def two_moment_fit(
     Where else the kernels contradict one another (spectra cut off sharply, or hardly any shot noise),
     the correlation of the two moments is bounded.
     """
-    spectrum = _checked(field, templates, spectrum, tolerance)
+    spectrum, beyond = _checked(field, templates, spectrum, beyond, tolerance)
     if steps < 1:
         msg = f"steps is {steps}: give at least 1"
         raise ParameterError(msg)
@@ -234,28 +240,13 @@ def _two_moment_result(state, cov, sigma2, before, weights, used, tolerance, hel
     return TwoMomentFit(state.theta[:n_sys], state.theta[n_sys : 2 * n_sys], sigma, cov, diagnostics)
 
 
-def _checked(field, templates, spectrum, tolerance):
-    if field.nside != templates.nside or not np.array_equal(field.pixels, templates.pixels):
-        msg = (
-            f"the field has {field.n_pix} pixels and the templates {len(templates.pixels)}, or others: "
-            "standardise the templates on field.pixels"
-        )
-        raise DataError(msg)
-    spectrum = np.asarray(spectrum, float)
-    if spectrum.ndim != 1 or len(spectrum) < 3 * field.nside:
-        msg = (
-            f"the spectrum has shape {spectrum.shape} and nside is {field.nside}: "
-            f"give {3 * field.nside} values or more, from multipole 0"
-        )
-        raise DataError(msg)
-    if not np.all(spectrum >= 0.0) or not np.all(np.isfinite(spectrum)):
-        wrong = np.sum(~(np.isfinite(spectrum) & (spectrum >= 0.0)))
-        msg = f"the spectrum is negative or not finite at {wrong} multipoles: smooth it, see signal_spectrum"
-        raise DataError(msg)
+def _checked(field, templates, spectrum, beyond, tolerance) -> tuple[np.ndarray, float]:
+    """Spectrum with what pixels fold back, and the variance beyond it."""
     if not 0.0 < tolerance < 1.0:
         msg = f"tolerance is {tolerance!r}: give a number between 0 and 1, e.g. 1e-6"
         raise ParameterError(msg)
-    return spectrum
+    known = checked_spectrum(field, templates, spectrum)
+    return known.with_aliased, known.beyond if beyond is None else beyond
 
 
 def _estimate(solution: Solution, responses, residual):
@@ -281,7 +272,7 @@ def _field_covariance(field, spectrum, density, beyond):
     one = np.ones((1, 1, field.n_pix))
     raised = np.concatenate([[_monopole(spectrum)], spectrum[1:]])
     local = one * (density / field.expected + beyond)
-    return PixelCovariance(raised[:, None, None], one, local, field.pixels, field.nside)
+    return PixelCovariance(raised[:, None, None], one, local, field.footprint)
 
 
 def _monopole(spectrum):
@@ -342,7 +333,7 @@ def _moment_covariance(field, spectrum, sigma2, state: _Moments):
     local -= np.einsum("jip,jk,klp->ilp", mixing, zero, mixing)
     spectra[0, 0, 0] = _monopole(spectrum)
     clipped = _make_positive(spectra.transpose(1, 2, 0)) + _make_positive(local)
-    return PixelCovariance(spectra, mixing, local, field.pixels, field.nside), clipped
+    return PixelCovariance(spectra, mixing, local, field.footprint), clipped
 
 
 def _make_positive(matrices):

@@ -11,20 +11,17 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
-import glass.grf
 import numpy as np
 
+from ..covariance import SpectrumEstimate, checked_spectrum
 from ..errors import DataError, ParameterError
 from ..files import plain
 from ..inference import PixelSums, fit_model
-from ..mocks import gaussian_spectrum
-from ..sky import Field, patch_members
-from ..templates import TemplateSet, check_inputs
+from ..mocks import clustered_counts, gaussian_spectrum
+from ..sky import Field, patch_members, shared_footprint
+from ..templates import TemplateSet
 from .linear import least_squares
-from .table import find_method
-
-KINDS = {"OLS": "linear", "MCMC-add": "linear", "MCMC-comb": "combined"}
-"""Methods whose amplitudes can be resampled, and the fit that they make."""
+from .table import METHODS, Method, find_method
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def block_bootstrap(
     templates : TemplateSet
         Templates on the same pixels.
     method : str
-        Row of :data:`KINDS`.
+        Row of :data:`~.METHODS` that can be resampled.
     n_patches, n_resamples : int
         Patches of about equal numbers of pixels, and resamples of as many patches.
     seed : int
@@ -102,14 +99,14 @@ def block_bootstrap(
     and never touches the pixels.  The combined model makes one Newton step from the maximum, with
     the derivatives of every patch there.  A factor n / (n - 1) makes n patches unbiased.
     """
-    method, n_free = _check(field, templates, method)
+    row, n_free = _check(field, templates, method)
     check_number("n_patches", n_patches, n_free)
     check_number("n_resamples", n_resamples, n_free)
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(n_patches, np.full(n_patches, 1.0 / n_patches), n_resamples).astype(float)
-    samples = _resampled(field, templates, KINDS[method], weights)
+    samples = _resampled(field, templates, row.resampled, weights)
     factor, freedom = n_patches / (n_patches - 1.0) / (n_resamples - 1.0), (n_patches - 1, n_resamples - 1)
-    return _result("block bootstrap", method, templates, samples, factor, n_patches, freedom, seed)
+    return _result("block bootstrap", row.name, templates, samples, factor, n_patches, freedom, seed)
 
 
 def jackknife(field: Field, templates: TemplateSet, method: str = "OLS", *, n_patches: int = 50) -> ResampledCovariance:
@@ -126,17 +123,17 @@ def jackknife(field: Field, templates: TemplateSet, method: str = "OLS", *, n_pa
         :math:`(n - 1) / n \sum_k (a_k - \bar a)(a_k - \bar a)^t` over the n patches left out, with
         the amplitudes without each; fits as in :func:`block_bootstrap`.
     """
-    method, n_free = _check(field, templates, method)
+    row, n_free = _check(field, templates, method)
     check_number("n_patches", n_patches, n_free)
-    samples = _resampled(field, templates, KINDS[method], 1.0 - np.eye(n_patches))
+    samples = _resampled(field, templates, row.resampled, 1.0 - np.eye(n_patches))
     freedom, factor = n_patches - 1, (n_patches - 1.0) / n_patches
-    return _result("jackknife", method, templates, samples, factor, n_patches, (freedom,), None)
+    return _result("jackknife", row.name, templates, samples, factor, n_patches, (freedom,), None)
 
 
 def mock_covariance(
     field: Field,
     templates: TemplateSet,
-    spectrum: np.ndarray,
+    spectrum: np.ndarray | SpectrumEstimate | None,
     method: str = "OLS",
     *,
     n_mocks: int = 200,
@@ -154,10 +151,10 @@ def mock_covariance(
         Sample whose footprint and expected counts the realisations have.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,)
-        Spectrum of the pixel averages, without shot noise [sr].
+    spectrum : ndarray, shape (3 nside,), SpectrumEstimate, or None
+        Spectrum of the pixel averages, without shot noise [sr]; estimated from the field where there is none.
     method : str
-        Row of :data:`KINDS`.
+        Row of :data:`~.METHODS` that can be resampled.
     n_mocks, seed : int
         Realisations, and what fixes them for any number of workers.
     a, b : ndarray, shape (n_sys,), optional
@@ -183,10 +180,11 @@ def mock_covariance(
     Poisson counts of :math:`\bar n_p [1 + (1 + B_p) \delta_p + A_p]`, turned into an overdensity
     with the mean density of each realisation, as the sample was.
     """
-    method, n_free = _check(field, templates, method, spectrum)
+    row, n_free = _check(field, templates, method)
+    spectrum = checked_spectrum(field, templates, spectrum)
     check_number("n_mocks", n_mocks, n_free)
     contamination = [_contamination(name, x, templates) for name, x in (("a", a), ("b", b))]
-    task = _Realisation(field, templates, gaussian_spectrum(spectrum)[0], KINDS[method], *contamination)
+    task = _Realisation(field, templates, gaussian_spectrum(spectrum)[0], row.resampled, *contamination)
     seeds = np.random.SeedSequence(seed).spawn(n_mocks)
     samples = []
     for sample in map(task, seeds) if executor is None else executor.map(task, seeds, chunksize=-(-n_mocks // 32)):
@@ -196,7 +194,7 @@ def mock_covariance(
     fitted = np.array([s for s in samples if np.isfinite(s).all()])
     n_used = len(fitted)
     check_number("number of mocks that could be fitted", n_used, n_free, DataError)
-    return _result("mocks", method, templates, fitted, 1.0 / (n_used - 1.0), n_used, (n_used - 1,), seed)
+    return _result("mocks", row.name, templates, fitted, 1.0 / (n_used - 1.0), n_used, (n_used - 1,), seed)
 
 
 @dataclass(frozen=True)
@@ -212,24 +210,14 @@ class _Realisation:
 
     def __call__(self, seed: np.random.SeedSequence) -> np.ndarray:
         try:
-            drawn = self.draw(np.random.default_rng(seed))
+            rng = np.random.default_rng(seed)
+            drawn = clustered_counts(self.field, self.gaussian, rng, self.additive, self.multiplicative)
             if self.kind == "linear":
                 return np.concatenate([least_squares(drawn, self.templates), np.zeros(self.templates.n_sys)])
             best = _maximum(drawn, self.templates)
         except DataError:
             return np.full(2 * self.templates.n_sys, np.nan)
         return np.concatenate([best.a, best.b])
-
-    def draw(self, rng: np.random.Generator) -> Field:
-        sample = self.field
-        maps = glass.fields.generate([glass.grf.Lognormal()], [self.gaussian], sample.nside, rng=rng)
-        delta = next(maps)[sample.pixels]
-        density = np.maximum(1.0 + (1.0 + self.multiplicative) * delta + self.additive, 0.0)
-        counts = rng.poisson(sample.expected * density)
-        if not counts.any():
-            raise DataError("a realisation has no galaxies: give more expected counts")
-        expected = sample.expected * (counts.sum() / sample.expected.sum())
-        return Field(counts / expected - 1.0, expected, sample.pixels, sample.nside)
 
 
 def _maximum(field: Field, templates: TemplateSet):
@@ -280,14 +268,15 @@ def _result(estimator, method, templates, samples, factor, n_used, freedom, seed
     return ResampledCovariance(estimator, method, templates.names, *covs, *halves, n_used, error, seed)
 
 
-def _check(field: Field, templates: TemplateSet, method: str, spectrum=None) -> tuple[str, int]:
-    """Name of the method and number of its amplitudes, after checking what is fitted."""
-    name = find_method(method).name
-    if name not in KINDS:
-        msg = f"method {name!r} cannot be resampled from sums over patches: take one of {', '.join(KINDS)}"
+def _check(field: Field, templates: TemplateSet, method: str) -> tuple[Method, int]:
+    """Row of the method and number of its amplitudes, after checking what is fitted."""
+    row = find_method(method)
+    if not row.resampled:
+        known = ", ".join(other.name for other in METHODS.values() if other.resampled)
+        msg = f"method {row.name!r} cannot be resampled from sums over patches: take one of {known}"
         raise ParameterError(msg)
-    check_inputs(field, templates, spectrum)
-    return name, templates.n_sys * (2 if KINDS[name] == "combined" else 1)
+    shared_footprint(need_place=True, field=field, templates=templates)
+    return row, templates.n_sys * (2 if row.resampled == "combined" else 1)
 
 
 def check_number(name: str, n: int, n_free: int, error: type[Exception] = ParameterError) -> None:

@@ -6,13 +6,12 @@ errors on a clustered sky and weights, in the same way for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from ..covariance import SpectrumEstimate
 from ..errors import unknown_name
 from ..inference import field_rms, fit_model
 from ..sky import Field
@@ -92,35 +91,26 @@ def _joint_curves(order, sky, templates, spectrum, seed, **options):
     return _from_curves(sky, iterative_regression(sky, templates, order=order, **options))
 
 
-def _power(spectrum) -> tuple[np.ndarray | None, float]:
-    """Spectrum of the pixel averages, and their variance at larger multipoles: none where it was given."""
-    if isinstance(spectrum, SpectrumEstimate):
-        return np.concatenate([spectrum.cl, spectrum.aliased]), spectrum.beyond
-    return spectrum, 0.0
-
-
 def _binned_curves(order, sky, templates, spectrum, seed, **options):
-    cl = spectrum.cl if isinstance(spectrum, SpectrumEstimate) else spectrum
-    return _from_curves(sky, binned_regression(sky, templates, order=order, spectrum=cl, seed=seed, **options))
+    found = binned_regression(sky, templates, order=order, spectrum=spectrum, seed=seed, **options)
+    return _from_curves(sky, found)
 
 
 def _gls(sky, templates, spectrum, seed, **options):
-    cl, beyond = _power(spectrum)
-    found = generalised_least_squares(sky, templates, cl, **({"beyond": beyond} | options))
+    found = generalised_least_squares(sky, templates, spectrum, **options)
     cov = np.kron(np.diag([1.0, 0.0]), found.cov)
     return _linear_estimate(sky, templates, found.a, found.diagnostics, cov=cov)
 
 
 def _gls_comb(sky, templates, spectrum, seed, **options):
-    cl, beyond = _power(spectrum)
-    found = two_moment_fit(sky, templates, cl, **({"beyond": beyond} | options))
+    found = two_moment_fit(sky, templates, spectrum, **options)
     keep = slice(0, 2 * templates.n_sys)
     return Estimate(found.a, found.b, found.sigma, found.diagnostics, True, cov=found.cov[keep, keep])
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the table of methods.
+    """One row of the table of methods: all that the package knows about a method stands here.
 
     Parameters
     ----------
@@ -133,13 +123,20 @@ class Method:
     colour : str
         Of its curves, everywhere.
     estimate : callable
-        ``(field, templates, spectrum, seed, **options) -> Estimate``; ``spectrum`` is an
-        array or a :class:`~.SpectrumEstimate`, None where the field does not know its
-        pixels.
-    on_sky : bool
-        Whether it needs the pixels and their resolution.
+        ``(field, templates, spectrum, seed, **options) -> Estimate``; ``spectrum`` is a :class:`~.SpectrumEstimate`,
+        None where the field does not know its pixels.
     linestyle, marker : str or tuple
         Of its curves and points.
+    options : tuple of str
+        Keyword arguments that it takes.
+    on_sky : bool
+        Whether it needs the pixels and their resolution.
+    resampled : {"linear", "combined", ""}
+        Fit behind its amplitudes, where resamples and realisations can repeat it.
+    preference : int
+        The converged method with the largest one is behind WEIGHT_SYS; zero for those that never are by choice.
+    cards : mapping of str to str
+        Cards of the weights file that hold its amplitudes, and which of them.
     """
 
     name: str
@@ -148,15 +145,34 @@ class Method:
     model: str
     colour: str
     estimate: Callable[..., Estimate]
-    on_sky: bool = False
     linestyle: str | tuple = "-"
     marker: str = "o"
+    options: tuple[str, ...] = ()
+    on_sky: bool = False
+    resampled: str = ""
+    preference: int = 0
+    cards: Mapping[str, str] = field(default_factory=dict)
+
+
+def _isd(order: int, colour: str, linestyle, marker: str) -> Method:
+    label, options = f"ISD (poly-{order})", ("tolerance", "max_fits")
+    fit, column = partial(_joint_curves, order), f"WEIGHT_ISD{order}"
+    return Method(f"ISD-{order}", label, column, "multiplicative", colour, fit, linestyle, marker, options)
+
+
+def _isd_des(order: int, colour: str, linestyle, marker: str) -> Method:
+    label, column, fit = f"ISD, DES (poly-{order})", f"WEIGHT_DES{order}", partial(_binned_curves, order)
+    options = ("threshold", "n_bins", "nulls", "n_mocks", "calibrated", "max_corrections")
+    looks = {"linestyle": linestyle, "marker": marker}
+    return Method(
+        f"ISD-DES-{order}", label, column, "multiplicative", colour, fit, **looks, options=options, on_sky=True
+    )
 
 
 METHODS = {
     row.name: row
     for row in (
-        Method("OLS", "OLS", "WEIGHT_OLS", "additive", "#4E79A7", _ols, linestyle=":"),
+        Method("OLS", "OLS", "WEIGHT_OLS", "additive", "#4E79A7", _ols, linestyle=":", resampled="linear"),
         Method(
             "ElasticNet",
             "elastic net",
@@ -164,33 +180,15 @@ METHODS = {
             "additive",
             "#59A14F",
             _elastic_net,
-            True,
             linestyle="--",
             marker="s",
+            options=("l1_ratio", "n_folds"),
+            on_sky=True,
         ),
-        *(
-            Method(f"ISD-{order}", f"ISD (poly-{order})", f"WEIGHT_ISD{order}", "multiplicative", colour, fit, **style)
-            for order, colour, fit, style in (
-                (1, "#F28E2B", partial(_joint_curves, 1), {"linestyle": "-.", "marker": "^"}),
-                (3, "#9C755F", partial(_joint_curves, 3), {"linestyle": (0, (3, 1, 1, 1)), "marker": "D"}),
-            )
-        ),
-        *(
-            Method(
-                f"ISD-DES-{order}",
-                f"ISD, DES (poly-{order})",
-                f"WEIGHT_DES{order}",
-                "multiplicative",
-                colour,
-                fit,
-                True,
-                **style,
-            )
-            for order, colour, fit, style in (
-                (1, "#EDC948", partial(_binned_curves, 1), {"linestyle": (0, (1, 1)), "marker": "<"}),
-                (3, "#8A7A00", partial(_binned_curves, 3), {"linestyle": (0, (4, 1, 1, 1)), "marker": ">"}),
-            )
-        ),
+        _isd(1, "#F28E2B", "-.", "^"),
+        _isd(3, "#9C755F", (0, (3, 1, 1, 1)), "D"),
+        _isd_des(1, "#EDC948", (0, (1, 1)), "<"),
+        _isd_des(3, "#8A7A00", (0, (4, 1, 1, 1)), ">"),
         Method(
             "MCMC-add",
             "MCMC additive",
@@ -200,12 +198,50 @@ METHODS = {
             _mcmc_add,
             linestyle=(0, (5, 2)),
             marker="v",
+            options=("draws",),
+            resampled="linear",
+            cards={"A_ADD": "a"},
         ),
-        Method("MCMC-comb", "MCMC combined", "WEIGHT_COMB", "combined", "#D1495B", _mcmc_comb, marker="*"),
-        Method("GLS", "generalised least squares", "WEIGHT_GLS", "additive", "#1B7F79", _gls, True, "--", "P"),
-        Method("GLS-comb", "GLS, combined", "WEIGHT_GLSC", "combined", "#2F3E63", _gls_comb, True, "-", "X"),
+        Method(
+            "MCMC-comb",
+            "MCMC combined",
+            "WEIGHT_COMB",
+            "combined",
+            "#D1495B",
+            _mcmc_comb,
+            marker="*",
+            options=("likelihood", "draws"),
+            resampled="combined",
+            preference=1,
+            cards={"A_CMB": "a", "B_CMB": "b"},
+        ),
+        Method(
+            "GLS",
+            "generalised least squares",
+            "WEIGHT_GLS",
+            "additive",
+            "#1B7F79",
+            _gls,
+            linestyle="--",
+            marker="P",
+            options=("a", "beyond", "tolerance"),
+            on_sky=True,
+        ),
+        Method(
+            "GLS-comb",
+            "GLS, combined",
+            "WEIGHT_GLSC",
+            "combined",
+            "#2F3E63",
+            _gls_comb,
+            marker="X",
+            options=("beyond", "tolerance", "steps"),
+            on_sky=True,
+            preference=2,
+        ),
     )
 }
+"""The methods, by name."""
 
 
 def find_method(name: str) -> Method:

@@ -8,7 +8,7 @@ from ..covariance import SpectrumEstimate, combined_covariance, linear_covarianc
 from ..harmonic import variance
 from ..sky import Field
 from ..templates import TemplateSet
-from .resampling import KINDS, mock_covariance
+from .resampling import mock_covariance
 from .table import Estimate, Method
 
 COVARIANCES = ("auto", "analytic", "realisations", "independent pixels")
@@ -30,7 +30,7 @@ def amplitude_errors(
     templates: TemplateSet,
     row: Method,
     estimate: Estimate,
-    spectrum: SpectrumEstimate | np.ndarray | None,
+    spectrum: SpectrumEstimate | None,
     covariance: str,
     seed: int,
 ) -> dict:
@@ -46,8 +46,8 @@ def amplitude_errors(
         Method of the fit.
     estimate : Estimate
         What it found.
-    spectrum : SpectrumEstimate or ndarray, shape (3 nside,), or None
-        Signal spectrum of the pixel averages [sr]; None without pixels.
+    spectrum : SpectrumEstimate, or None
+        Signal spectrum of the pixel averages; None without pixels.
     covariance : str
         One of :data:`COVARIANCES`.
     seed : int
@@ -59,8 +59,7 @@ def amplitude_errors(
         ``cov_a``, ``cov_b``, ``cov_ab``, ``cov_a_iid``, ``cov_b_iid``, ``cov_a_draws`` and ``covariance`` of
         :class:`~.Decontamination`.
     """
-    estimated = isinstance(spectrum, SpectrumEstimate)
-    cl = spectrum.cl if estimated else spectrum
+    cl = None if spectrum is None else spectrum.cl
     calibrated, iid = _analytic(sky, templates, row, estimate, cl)
     if covariance == "auto":
         covariance = _best_kind(row, estimate, templates, calibrated, cl)
@@ -69,7 +68,7 @@ def amplitude_errors(
         cov = _realised(sky, templates, row, estimate, cl, seed)
     of_a, of_b = slice(0, templates.n_sys), slice(templates.n_sys, None)
     spread = None
-    if estimated and covariance != "independent pixels":
+    if cl is not None and len(spectrum.draws) and covariance != "independent pixels":
         spread = _spread(sky, templates, estimate, spectrum, cov[of_a, of_a])
     return {
         "cov_a": cov[of_a, of_a],
@@ -105,7 +104,7 @@ def absorbed_share(templates: TemplateSet, cov_a: np.ndarray, spectrum: np.ndarr
 def _best_kind(row: Method, estimate: Estimate, templates, calibrated, spectrum) -> str:
     if estimate.cov is not None:
         return "estimator"
-    if row.model != "combined" or row.name not in KINDS:
+    if row.model != "combined" or not row.resampled:
         return "analytic"
     few_modes = absorbed_share(templates, calibrated[: templates.n_sys, : templates.n_sys], spectrum) > MAX_ABSORBED
     return "realisations" if few_modes or variance(spectrum) > MAX_ANALYTIC_RMS**2 else "analytic"

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError
 from ..harmonic import default_lmax, pixel_window, variance
-from ..sky import Field
+from ..sky import Field, Footprint
 from .footprints import ls10_south_footprint
 from .galaxy_spectrum import shape_spectrum
 from .lognormal import gaussian_spectrum
@@ -77,7 +77,7 @@ def null_realisations(
     done = 0
     for drawn in _in_order(executor, task, batches):
         for delta, expected in drawn:
-            yield Field(delta, expected, sky.pixels, sky.nside)
+            yield Field(delta, expected, sky.footprint)
         done += len(drawn)
         if progress is not None:
             progress(done, n_realisations)
@@ -161,7 +161,7 @@ def clustered_counts(
         msg = f"a realisation of {sky.n_galaxies:.3g} expected galaxies has none: give more expected counts"
         raise DataError(msg)
     expected = sky.expected * (counts.sum() / sky.expected.sum())
-    return Field(counts / expected - 1.0, expected, sky.pixels, sky.nside)
+    return Field(counts / expected - 1.0, expected, sky.footprint)
 
 
 @dataclass(frozen=True)
@@ -220,5 +220,5 @@ def pixel_sample(
     spectrum *= pixel_window(nside, default_lmax(nside)) ** 2
     spectrum *= rms**2 / variance(spectrum)
     gaussian, _ = gaussian_spectrum(spectrum)
-    blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), pixels, nside)
+    blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), Footprint(pixels, nside))
     return PixelSample(blank, spectrum, gaussian)

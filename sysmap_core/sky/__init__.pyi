@@ -2,6 +2,8 @@ __all__ = [
     "AVERAGES",
     "Catalogue",
     "Field",
+    "Footprint",
+    "Memory",
     "PartialMap",
     "catalogue_checksum",
     "check_nside",
@@ -18,6 +20,7 @@ __all__ = [
     "read_healsparse",
     "read_map",
     "scatter_galaxies",
+    "shared_footprint",
     "spatial_patches",
     "to_nside",
     "uniform_randoms",
@@ -28,6 +31,7 @@ __all__ = [
 
 from .catalogues import Catalogue, catalogue_checksum, read_catalogue
 from .field import Field, footprint, overdensity
+from .footprints import Footprint, Memory, shared_footprint
 from .healpix_io import declared, header_frame, read_map, write_map
 from .healsparse_io import read_healsparse, write_healsparse
 from .partial_sky import AVERAGES, PartialMap, partial_map

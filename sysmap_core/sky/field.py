@@ -11,6 +11,9 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError
+from .footprints import Footprint
+
+_DIGITS = 12
 
 MIN_COVERAGE = 0.1
 """Smallest coverage of a footprint pixel, relative to the best covered one."""
@@ -26,26 +29,38 @@ class Field:
         Observed overdensity d_p [1].
     expected : ndarray, shape (n_pix,)
         Expected galaxies per pixel without clustering, nbar_p [galaxies].
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING, equatorial.
-    nside : int or None
-        Resolution of the indices; None where the place of the pixels is not known.
+    footprint : Footprint
+        Its pixels.
     """
 
     delta: np.ndarray
     expected: np.ndarray
-    pixels: np.ndarray
-    nside: int | None
+    footprint: Footprint
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """HEALPix indices, RING, equatorial, shape (n_pix,)."""
+        return self.footprint.pixels
+
+    @property
+    def nside(self) -> int | None:
+        """Resolution of the indices; None where the place of the pixels is not known."""
+        return self.footprint.nside
 
     @property
     def n_pix(self) -> int:
         """Number of footprint pixels."""
-        return len(self.pixels)
+        return self.footprint.n_pix
 
     @property
     def f_sky(self) -> float:
         """Fraction of the sky in the footprint."""
-        return self.n_pix / hp.nside2npix(self.nside)
+        return self.footprint.f_sky
+
+    @property
+    def pattern(self) -> np.ndarray:
+        """Expected counts over their mean, the same for all realisations of a sample: rounding is cut off."""
+        return np.round(self.expected / np.mean(self.expected), _DIGITS)
 
     @property
     def n_galaxies(self) -> float:
@@ -54,9 +69,7 @@ class Field:
 
     def full_sky(self, values: np.ndarray, fill: float = hp.UNSEEN) -> np.ndarray:
         """Full-sky map of footprint values, ``fill`` elsewhere."""
-        full = np.full(hp.nside2npix(self.nside), fill, dtype=float)
-        full[self.pixels] = values
-        return full
+        return self.footprint.full_sky(values, fill)
 
 
 def footprint(coverage: np.ndarray, min_coverage: float = MIN_COVERAGE) -> np.ndarray:
@@ -86,7 +99,7 @@ def footprint(coverage: np.ndarray, min_coverage: float = MIN_COVERAGE) -> np.nd
     return np.flatnonzero(coverage >= min_coverage * peak)
 
 
-def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray) -> Field:
+def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray | Footprint) -> Field:
     r"""Overdensity with its expected counts.
 
     Parameters
@@ -95,8 +108,8 @@ def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray) 
         Galaxy counts n_p.
     coverage : ndarray, shape (12 nside^2,)
         Random counts, or observed fraction, r_p.
-    pixels : ndarray of int, shape (n_pix,)
-        Footprint.
+    pixels : Footprint, or ndarray of int, shape (n_pix,)
+        Footprint, or its HEALPix indices.
 
     Returns
     -------
@@ -116,12 +129,13 @@ def overdensity(galaxies: np.ndarray, coverage: np.ndarray, pixels: np.ndarray) 
     if galaxies.shape != coverage.shape:
         msg = f"galaxies have {galaxies.size} pixels and the coverage {coverage.size}: bring both to one nside"
         raise DataError(msg)
-    n, r = galaxies[pixels], coverage[pixels]
+    on = pixels if isinstance(pixels, Footprint) else Footprint(pixels, hp.npix2nside(galaxies.size))
+    n, r = galaxies[on.pixels], coverage[on.pixels]
     if n.sum() <= 0:
         msg = (
-            f"no galaxy of {galaxies.sum():.0f} lies on the {len(pixels)} pixels of the footprint: empty overlap of "
+            f"no galaxy of {galaxies.sum():.0f} lies on the {on.n_pix} pixels of the footprint: empty overlap of "
             "galaxies and randoms; check both cover the same sky, in equatorial degrees"
         )
         raise DataError(msg)
     expected = r * (n.sum() / r.sum())
-    return Field(n / expected - 1.0, expected, pixels, hp.npix2nside(galaxies.size))
+    return Field(n / expected - 1.0, expected, on)

@@ -23,7 +23,7 @@ from ..methods import (
     find_method,
     iterative_regression,
 )
-from ..sky import Field
+from ..sky import Field, Footprint
 from ..templates import from_pixels
 from ..weights import column
 from .posterior import make_log_likelihood
@@ -241,7 +241,7 @@ def method_comparison(
     good = np.asarray(good_pixels)
     pixels = np.flatnonzero(good) if good.dtype == bool else good
     templates = from_pixels(np.asarray(delta_t, float), pixels, nside)
-    sky = Field(np.asarray(delta_g_obs, float), np.full(len(pixels), np.inf), pixels, nside)
+    sky = Field(np.asarray(delta_g_obs, float), np.full(len(pixels), np.inf), Footprint(pixels, nside))
     results = {}
     for name in methods:
         if find_method(_OLD_NAMES.get(name, name)).name == "ElasticNet":
@@ -346,7 +346,7 @@ def iterative_systematics_decontamination(
 def _without_positions(delta, delta_t):
     places = np.arange(len(delta))
     templates = from_pixels(np.asarray(delta_t, float), places, None)
-    return Field(delta, np.full(len(delta), np.inf), places, None), templates
+    return Field(delta, np.full(len(delta), np.inf), Footprint(places)), templates
 
 
 def _elastic_net(delta, delta_t, cv_folds):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
 from ..harmonic import Transforms, default_lmax
-from ..sky import usable
+from ..sky import Footprint, usable
 
 MODES = ("basic", "extended")
 
@@ -268,4 +268,4 @@ def _masked_alms(name, maps, mask, lmax):
         msg = f"lmax is {lmax}: maps of nside {nside} have multipoles from 0 to {default_lmax(nside)}"
         raise ParameterError(msg)
     weighted = mask[inside] * maps[:, inside]
-    return hp.nside2pixarea(nside) * Transforms(inside, nside, lmax).analyse(weighted), lmax
+    return hp.nside2pixarea(nside) * Transforms(Footprint(inside, nside), lmax).analyse(weighted), lmax

@@ -11,7 +11,6 @@ __all__ = [
     "TemplateSet",
     "build_maps",
     "check_independent",
-    "check_inputs",
     "dual_maps",
     "find_column",
     "fits_rows",
@@ -39,4 +38,4 @@ from .quantities import STAR_RANGES, Quantity, random_quantities, star_quantitie
 from .rotation import DEGENERATE, check_independent, dual_maps, principal_axes, whiten
 from .synthetic import FAMILIES, synthetic_maps
 from .tables import FitsRows, find_column, fits_rows, row_blocks, write_rows
-from .template_set import TemplateSet, check_inputs, from_pixels, standardise
+from .template_set import TemplateSet, from_pixels, standardise

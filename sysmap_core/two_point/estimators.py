@@ -12,7 +12,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
-from ..sky import check_nside
+from ..sky import Footprint
 from .bins import angular_bins
 from .correlation import Correlation
 from .harmonic_pairs import harmonic_sums, resolved
@@ -86,7 +86,8 @@ def pixel_correlation(
         if values is not None and np.shape(values) != delta.shape:
             msg = f"{name} has shape {np.shape(values)} and delta {delta.shape}: give one value per pixel"
             raise DataError(msg)
-    _check_map(delta, pixels, check_nside(nside))
+    _check_map(delta)
+    footprint = Footprint(pixels, nside)
     bins, resampling = angular_bins(edges_arcmin), _resampling(covariance, patches)
     weights = np.ones(len(delta)) if weights is None else np.asarray(weights, float)
     check_weights("pixels", weights)
@@ -96,7 +97,7 @@ def pixel_correlation(
         if resampling != "none":
             msg = f"covariance is {resampling!r} and engine 'harmonic': it has none, take the scatter of mocks"
             raise ParameterError(msg)
-        return _harmonic_correlation(delta, weights, pixels, nside, bins, facts)
+        return _harmonic_correlation(delta, weights, footprint, bins, facts)
     ra, dec = hp.pix2ang(nside, pixels, lonlat=True)
     points = Points(ra, dec, weights, _patches((ra, dec), resampling, patches, seed))
     tree = value_pairs((points, delta), bins=bins, bin_slop=bin_slop, seed=seed)
@@ -111,10 +112,10 @@ def pixel_correlation(
     )
 
 
-def _harmonic_correlation(delta, weights, pixels, nside, bins, facts) -> Correlation:
+def _harmonic_correlation(delta, weights, footprint, bins, facts) -> Correlation:
     maps = np.array([weights * delta, weights, np.ones_like(delta)])
-    (total, norm, pairs), (_, mean, _) = harmonic_sums(maps, pixels, nside, bins)
-    there = resolved(pairs, len(pixels), nside, bins)
+    (total, norm, pairs), (_, mean, _) = harmonic_sums(maps, footprint, bins)
+    there = resolved(pairs, footprint, bins)
     w, mean = (np.where(there, x, np.nan) for x in (total / norm, mean))
     pairs, norm = (np.where(there, x, 0.0) for x in (pairs, norm))
     facts |= {"versions": _versions("healpy", "ducc0")}
@@ -280,14 +281,10 @@ def random_pairs(
     return random_counts(points, bins=angular_bins(edges_arcmin), engine=check_engine(engine), bin_slop=bin_slop)
 
 
-def _check_map(delta, pixels, nside) -> None:
+def _check_map(delta) -> None:
     bad = int(np.sum(~np.isfinite(delta)))
     if bad or not len(delta):
         msg = f"delta has {bad} of {len(delta)} values that are not finite: take these pixels out of the footprint"
-        raise DataError(msg)
-    inside = pixels.dtype.kind in "iu" and pixels.min() >= 0 and pixels.max() < hp.nside2npix(nside)
-    if not inside or len(np.unique(pixels)) < len(pixels):
-        msg = f"pixels are not different HEALPix indices of nside {nside}: give each pixel once, as a whole number"
         raise DataError(msg)
 
 

@@ -9,22 +9,21 @@ import healpy as hp
 import numpy as np
 
 from ..harmonic import Transforms, cross_spectra, default_lmax
+from ..sky import Footprint
 from .bins import Bins
 
 MIN_SHARE = 0.01
 
 
-def harmonic_sums(values: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins) -> tuple[np.ndarray, np.ndarray]:
+def harmonic_sums(values: np.ndarray, footprint: Footprint, bins: Bins) -> tuple[np.ndarray, np.ndarray]:
     r"""Sums over pairs of different pixels, from spherical harmonic transforms.
 
     Parameters
     ----------
     values : ndarray, shape (n_maps, n_pix)
         Maps on the footprint.
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     bins : Bins
         Bins of separation.
 
@@ -40,8 +39,8 @@ def harmonic_sums(values: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins
     :math:`\pi \sum_\ell (2\ell+1) (\hat C_\ell - \sum_p v_p^2 / 4\pi) \int P_\ell\,d\cos\theta`, with
     :math:`\hat C_\ell` of plain sums over pixels; taking off the squares leaves out pairs of a pixel with itself.
     """
-    lmax = default_lmax(nside)
-    alms = Transforms(pixels, nside, lmax).analyse(values)
+    lmax = default_lmax(footprint.nside)
+    alms = Transforms.of(footprint).analyse(values)
     cl = np.array([hp.alm2cl(alm, lmax=lmax) for alm in alms]) - np.sum(values**2, axis=1)[:, None] / (4.0 * np.pi)
     integrals, angles = bin_integrals(tuple(bins.edges), lmax)
     power = np.pi * (2.0 * np.arange(lmax + 1) + 1.0) * cl
@@ -50,17 +49,15 @@ def harmonic_sums(values: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins
         return sums, power @ angles.T / sums
 
 
-def harmonic_cross_sums(one: np.ndarray, other: np.ndarray, pixels: np.ndarray, nside: int, bins: Bins) -> np.ndarray:
+def harmonic_cross_sums(one: np.ndarray, other: np.ndarray, footprint: Footprint, bins: Bins) -> np.ndarray:
     """Sums of the products of all maps of two sets over pairs of different pixels, as :func:`harmonic_sums`.
 
     Parameters
     ----------
     one, other : ndarray, shapes (n1, n_pix) and (n2, n_pix)
         Maps on the footprint.
-    pixels : ndarray of int, shape (n_pix,)
-        HEALPix indices, RING.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     bins : Bins
         Bins of separation.
 
@@ -69,24 +66,21 @@ def harmonic_cross_sums(one: np.ndarray, other: np.ndarray, pixels: np.ndarray, 
     ndarray, shape (n1, n2, n_theta)
         Every pair of pixels counts once, with the mean of both of its products.
     """
-    lmax = default_lmax(nside)
-    transforms = Transforms(pixels, nside, lmax)
+    lmax, transforms = default_lmax(footprint.nside), Transforms.of(footprint)
     same = (one @ other.T / (4.0 * np.pi))[..., None]
     power = np.pi * (2.0 * np.arange(lmax + 1) + 1.0) * bin_integrals(tuple(bins.edges), lmax)[0]
     return (cross_spectra(transforms.analyse(one), transforms.analyse(other)) - same) @ power.T
 
 
-def resolved(pairs: np.ndarray, n_pix: int, nside: int, bins: Bins) -> np.ndarray:
+def resolved(pairs: np.ndarray, footprint: Footprint, bins: Bins) -> np.ndarray:
     """Bins that harmonic sums can measure.
 
     Parameters
     ----------
     pairs : ndarray, shape (n_theta,)
         Pairs of pixels, as :func:`harmonic_sums` counts those of a map of ones.
-    n_pix : int
-        Pixels of the footprint.
-    nside : int
-        Resolution.
+    footprint : Footprint
+        Pixels.
     bins : Bins
         Bins of separation.
 
@@ -96,8 +90,8 @@ def resolved(pairs: np.ndarray, n_pix: int, nside: int, bins: Bins) -> np.ndarra
         False below the size of a pixel, and where the pixels have less than :data:`MIN_SHARE` of the pairs that
         they would have on a full sky: what the band limit spreads beyond the extent of a footprint is below that.
     """
-    full_sky = 0.25 * n_pix * hp.nside2npix(nside) * -np.diff(np.cos(np.radians(bins.edges / 60.0)))
-    return (bins.edges[1:] >= 60.0 * np.degrees(hp.nside2resol(nside))) & (pairs > MIN_SHARE * full_sky)
+    full_sky = 0.25 * footprint.n_pix * hp.nside2npix(footprint.nside) * -np.diff(np.cos(np.radians(bins.edges / 60.0)))
+    return (bins.edges[1:] >= 60.0 * np.degrees(hp.nside2resol(footprint.nside))) & (pairs > MIN_SHARE * full_sky)
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,6 @@ from ..errors import DataError, ParameterError
 from ..files import plain, restored
 from ..harmonic import (
     MaskedSky,
-    check_pixels,
     coupling_matrix,
     masked_sky,
     noise_power,
@@ -25,7 +24,7 @@ from ..harmonic import (
     removed_response,
     weight_spectrum,
 )
-from ..sky import Field
+from ..sky import Field, shared_footprint
 from ..templates import TemplateSet
 
 MAX_CONDITION = 100.0
@@ -258,10 +257,10 @@ class BandEstimator:
         if other is None and self.second is not self.first:
             msg = "the estimator has two footprints and one field came: give the other field as well"
             raise DataError(msg)
-        check_pixels("field", field, self.first)
+        shared_footprint(field=field, estimator=self.first)
         one = two = self.first.analyse(field.delta)
         if other is not None:
-            check_pixels("other", other, self.second)
+            shared_footprint(other=other, estimator=self.second)
             two = self.second.analyse(other.delta)
         noise = np.zeros(self.first.lmax + 1) if other else noise_power(self.first, 1.0 / field.expected)
         pseudo = hp.alm2cl(one, two) - self._contamination(contamination)
@@ -368,6 +367,4 @@ def _averages(edges, lmax):
 
 def _on_pixels_of(sky, other):
     """Weights of the other footprint on the pixels of a footprint."""
-    full = np.zeros(hp.nside2npix(other.nside))
-    full[other.pixels] = other.weights
-    return full[sky.pixels]
+    return other.footprint.full_sky(other.weights, 0.0)[sky.pixels]

@@ -139,8 +139,8 @@ def respond(values: np.ndarray, response: str | Sequence[str]) -> np.ndarray:
 
 def inject(
     galaxies: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path,
-    templates: TemplateSet,
-    amplitudes: Decontamination | tuple[np.ndarray, np.ndarray],
+    contamination: TemplateSet | Decontamination,
+    amplitudes: tuple[np.ndarray, np.ndarray] | None = None,
     *,
     seed: int | np.random.SeedSequence,
     randoms: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path | None = None,
@@ -154,11 +154,11 @@ def inject(
     galaxies : Catalogue, tuple of ndarray, shape (n_obj,), or path
         Uncontaminated galaxies, their RA and Dec [deg], or a file that
         :func:`~.read_catalogue` reads.
-    templates : TemplateSet
-        Templates, on the pixels on which they are constant.
-    amplitudes : tuple of ndarray, shape (n_sys,), or Decontamination
-        Additive and multiplicative amplitudes (a, b), per rms of the template or of the response; or a fitted
-        result, whose contamination is put in, curves included.
+    contamination : TemplateSet or Decontamination
+        Templates, on the pixels on which they are constant; or a fitted result, whose contamination is put in,
+        curves included.
+    amplitudes : tuple of ndarray, shape (n_sys,), optional
+        Additive and multiplicative amplitudes (a, b) beside templates, per rms of the template or of the response.
     seed : int or numpy.random.SeedSequence
         Fixes which galaxies are kept and where interlopers are.
     randoms : Catalogue, tuple of ndarray or path, optional
@@ -190,19 +190,20 @@ def inject(
     """
     if deficit not in DEFICITS:
         raise unknown_name("deficit", deficit, DEFICITS)
-    if not isinstance(amplitudes, Decontamination):
-        return _inject(galaxies, templates, *_curves(templates, amplitudes, response), seed, randoms, deficit)
+    if not isinstance(contamination, Decontamination):
+        put_in = _curves(contamination, amplitudes, response)
+        return _inject(galaxies, contamination, *put_in, seed, randoms, deficit)
+    if amplitudes is not None:
+        raise DataError("amplitudes came beside a fitted result, which has its own: leave them out")
     if response != "linear":
         msg = f"response is {response!r} beside a fitted result, which has its own curves: leave response out"
         raise ParameterError(msg)
-    _check_same(amplitudes, templates)
-    weights = amplitudes.galaxy_weights, amplitudes.random_weights
-    return _inject(galaxies, templates, *_from_weights(*weights), seed, randoms, deficit)
+    weights = contamination.galaxy_weights, contamination.random_weights
+    return _inject(galaxies, contamination.templates, *_from_weights(*weights), seed, randoms, deficit)
 
 
 def injections(
     galaxies: Catalogue | tuple[np.ndarray, np.ndarray] | str | Path,
-    templates: TemplateSet,
     result: Decontamination,
     n_draws: int,
     *,
@@ -214,7 +215,7 @@ def injections(
 
     Parameters
     ----------
-    galaxies, templates, randoms, deficit
+    galaxies, randoms, deficit
         As in :func:`inject`.
     result : Decontamination
         Fit whose joint covariance of a and b is drawn from, see
@@ -236,17 +237,17 @@ def injections(
     """
     if deficit not in DEFICITS:
         raise unknown_name("deficit", deficit, DEFICITS)
-    _check_same(result, templates)
-    drawn = draw_weights(result, templates, *draw_amplitudes(result, n_draws, seed))
+    drawn = draw_weights(result, *draw_amplitudes(result, n_draws, seed))
     for *weights, child in zip(*drawn, np.random.SeedSequence(seed).spawn(n_draws), strict=True):
-        yield _inject(galaxies, templates, *_from_weights(*weights), child, randoms, deficit)
+        yield _inject(galaxies, result.templates, *_from_weights(*weights), child, randoms, deficit)
 
 
 def _curves(templates: TemplateSet, amplitudes, response) -> list[np.ndarray]:
     """Contamination A and B of every pixel."""
     curves = respond(templates.values, response)
-    if len(amplitudes) != 2:
-        msg = f"amplitudes hold {len(amplitudes)} arrays: give a tuple (a, b), or a fitted result"
+    if amplitudes is None or len(amplitudes) != 2:
+        came = 0 if amplitudes is None else len(amplitudes)
+        msg = f"amplitudes hold {came} arrays: give a tuple (a, b), or a fitted result in place of the templates"
         raise DataError(msg)
     found = []
     for name, values in zip("ab", amplitudes, strict=True):
@@ -261,16 +262,6 @@ def _curves(templates: TemplateSet, amplitudes, response) -> list[np.ndarray]:
 def _from_weights(galaxy_weights, random_weights) -> tuple[np.ndarray, np.ndarray]:
     """Contamination A and B that a pair of weights undoes."""
     return random_weights / galaxy_weights - 1.0, 1.0 / galaxy_weights - 1.0
-
-
-def _check_same(result: Decontamination, templates: TemplateSet) -> None:
-    fitted = len(result.galaxy_weights)
-    if result.names != templates.names or fitted != len(templates.pixels):
-        msg = (
-            f"the result is of {', '.join(result.names)} on {fitted} pixels and the templates are "
-            f"{', '.join(templates.names)} on {len(templates.pixels)}: give those of the fit"
-        )
-        raise DataError(msg)
 
 
 def _inject(galaxies, templates: TemplateSet, additive, multiplicative, seed, randoms, deficit: str) -> Injection:

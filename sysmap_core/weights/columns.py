@@ -7,10 +7,8 @@ from collections.abc import Mapping
 import healpy as hp
 import numpy as np
 
-from ..methods import MIN_WEIGHT_DENOMINATOR, Decontamination
-from ..sky import Catalogue, Field
-
-RECOMMENDED = ("GLS-comb", "MCMC-comb")
+from ..methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination
+from ..sky import Catalogue, Footprint
 
 
 def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
@@ -27,7 +25,8 @@ def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
         One of them: that of GLS-comb where it converged, which leaves less contamination and more of the clustering
         than the likelihood of pixels; else that of MCMC-comb.
     """
-    fitted = [results[name] for name in RECOMMENDED if name in results]
+    preference = {name: METHODS[name].preference for name in results}
+    fitted = [results[name] for name in sorted(results, key=preference.get, reverse=True) if preference[name]]
     converged = [result for result in fitted if result.diagnostics.get("converged", True)]
     return (converged or fitted or list(results.values())[-1:])[0]
 
@@ -51,15 +50,15 @@ def column(result: Decontamination) -> np.ndarray:
     return 1.0 / np.maximum(result.random_weights, MIN_WEIGHT_DENOMINATOR)
 
 
-def at_positions(values: np.ndarray, field: Field, catalogue: Catalogue) -> np.ndarray:
+def at_positions(values: np.ndarray, footprint: Footprint, catalogue: Catalogue) -> np.ndarray:
     """Value of the pixel that every object lies in.
 
     Parameters
     ----------
     values : ndarray, shape (n_pix,)
         Values on the footprint.
-    field : Field
-        Footprint.
+    footprint : Footprint
+        Its pixels.
     catalogue : Catalogue
         Objects.
 
@@ -68,8 +67,8 @@ def at_positions(values: np.ndarray, field: Field, catalogue: Catalogue) -> np.n
     ndarray, shape (n_obj,)
         Values; one for objects off the footprint.
     """
-    full = field.full_sky(values, fill=1.0)
-    return full[hp.ang2pix(field.nside, catalogue.ra, catalogue.dec, lonlat=True)]
+    full = footprint.full_sky(values, fill=1.0)
+    return full[hp.ang2pix(footprint.nside, catalogue.ra, catalogue.dec, lonlat=True)]
 
 
 def _formula(result: Decontamination) -> str:

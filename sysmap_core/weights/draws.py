@@ -9,8 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..methods import MIN_WEIGHT_DENOMINATOR, Decontamination
-from ..sky import Catalogue, Field
-from ..templates import TemplateSet
+from ..sky import Catalogue
 from .columns import _pair, recommended
 from .files import write_table
 from .writing import _stem, _table, header_cards
@@ -56,17 +55,13 @@ def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[n
     return a, b
 
 
-def draw_weights(
-    result: Decontamination, templates: TemplateSet, a: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_weights(result: Decontamination, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of weights for other amplitudes than the fitted ones.
 
     Parameters
     ----------
     result : Decontamination
         Fit of a method.
-    templates : TemplateSet
-        Templates of the fit.
     a, b : ndarray, shape (n_draws, n_sys)
         Amplitudes, per rms of the template.
 
@@ -76,17 +71,15 @@ def draw_weights(
         ``1 / (1 + B)`` and ``(1 + A) / (1 + B)``; methods whose density is a curve of the templates
         are followed linearly around it.
     """
-    efficiency = 1.0 / result.galaxy_weights
-    density = result.random_weights * efficiency + (a - result.a) @ templates.values
-    floored = np.maximum(efficiency + (b - result.b) @ templates.values, MIN_WEIGHT_DENOMINATOR)
+    values, efficiency = result.templates.values, 1.0 / result.galaxy_weights
+    density = result.random_weights * efficiency + (a - result.a) @ values
+    floored = np.maximum(efficiency + (b - result.b) @ values, MIN_WEIGHT_DENOMINATOR)
     return 1.0 / floored, density / floored
 
 
 def write_weight_draws(
     folder: str | Path,
     sample,
-    field: Field,
-    templates: TemplateSet,
     results: Mapping[str, Decontamination],
     *,
     n_draws: int = 100,
@@ -100,10 +93,6 @@ def write_weight_draws(
         Where to write; made when missing.
     sample : Sample
         Sample with its catalogues.
-    field : Field
-        Footprint of the fit.
-    templates : TemplateSet
-        Templates of the fit.
     results : mapping of str to Decontamination
         Results by method; the recommended one is drawn from.
     n_draws : int
@@ -132,13 +121,13 @@ def write_weight_draws(
     best = recommended(results)
     seed = best.seed if seed is None else seed
     a, b = draw_amplitudes(best, n_draws, seed)
-    header = header_cards(sample, field, templates, results)
+    header = header_cards(sample, results)
     header |= {"NDRAWS": n_draws, "DRAWFROM": best.covariance, "DRAWSEED": seed}
-    stem, weights, meanings = _stem(folder, sample, field), draw_weights(best, templates, a, b), _pair(best)
+    stem, weights, meanings = _stem(folder, sample, best), draw_weights(best, a, b), _pair(best)
 
     def write(i: int, kind: str, objects: Catalogue | None, ending: str) -> Path:
         columns = {f"WEIGHT_SYS_{k:03d}": values for k, values in enumerate(weights[i].astype(np.float32))}
-        table = _table(header, kind, field, objects, columns, dict.fromkeys(columns, meanings[i]))
+        table = _table(header, kind, best.footprint, objects, columns, dict.fromkeys(columns, meanings[i]))
         return write_table(f"{stem}_{ending}.fits", table, dtype="E")
 
     return (

@@ -6,7 +6,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError
-from ..sky import Field
+from ..methods import Decontamination
 from ..two_point import Correlation, angular_correlation
 
 ESTIMATORS = ("auto", "catalogue", "pixels")
@@ -20,15 +20,13 @@ CATALOGUE_EDGES = np.geomspace(6.0, 180.0, 11)
 """Bins of catalogue correlation functions [arcmin]."""
 
 
-def measure_catalogues(sample, field: Field, result, estimator: str = "auto") -> dict[str, Correlation] | None:
+def measure_catalogues(sample, result: Decontamination, estimator: str = "auto") -> dict[str, Correlation] | None:
     """Correlation function of the catalogues, as observed and with the weights of a method.
 
     Parameters
     ----------
     sample : Sample
         Sample with its catalogues.
-    field : Field
-        Footprint of the fit.
     result : Decontamination
         Method whose pair of weights is used.
     estimator : {"auto", "catalogue", "pixels"}
@@ -53,10 +51,10 @@ def measure_catalogues(sample, field: Field, result, estimator: str = "auto") ->
     if estimator == "pixels" or (estimator == "auto" and not affordable):
         return None
     # full-sky maps of the weights; NaN marks what lies off the footprint
-    maps = [field.full_sky(v, fill=np.nan) for v in (result.galaxy_weights, result.random_weights)]
+    maps = [result.footprint.full_sky(v, fill=np.nan) for v in (result.galaxy_weights, result.random_weights)]
     positions, weights = [], []
     for objects, values in zip((sample.galaxies, sample.randoms), maps, strict=True):
-        weight = values[hp.ang2pix(field.nside, objects.ra, objects.dec, lonlat=True)]
+        weight = values[hp.ang2pix(result.footprint.nside, objects.ra, objects.dec, lonlat=True)]
         inside = np.isfinite(weight)
         positions.append((objects.ra[inside], objects.dec[inside]))
         weights.append(weight[inside])

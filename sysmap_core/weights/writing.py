@@ -16,19 +16,15 @@ import numpy as np
 
 from ..files import plain
 from ..methods import METHODS, MIN_WEIGHT_DENOMINATOR, Decontamination
-from ..sky import Catalogue, Field
+from ..sky import Catalogue, Footprint, shared_footprint
 from ..templates import TemplateSet
 from .columns import _formula, _pair, at_positions, column, recommended
 from .files import WeightTable, position_checksum, write_params, write_table
-
-COLUMN_CARDS = {"A_ADD": ("WEIGHT_ADD", "a"), "A_CMB": ("WEIGHT_COMB", "a"), "B_CMB": ("WEIGHT_COMB", "b")}
-"""Amplitudes in the header, by the column of weights that they belong to."""
 
 
 def write_weights(
     path: str | Path,
     header: Mapping[str, object],
-    field: Field,
     results: Mapping[str, Decontamination],
     galaxies: Catalogue | None,
 ) -> Path:
@@ -40,8 +36,6 @@ def write_weights(
         File to write; it appears complete or not at all.
     header : mapping
         Header cards, see :func:`header_cards`.
-    field : Field
-        Footprint.
     results : mapping of str to Decontamination
         Results by method; each gives a column.
     galaxies : Catalogue or None
@@ -56,13 +50,12 @@ def write_weights(
     columns = {METHODS[name].column: column(result) for name, result in results.items()}
     meanings = {METHODS[name].column: f"{METHODS[name].label}: {_formula(r)}" for name, r in results.items()}
     columns["WEIGHT_SYS"], meanings["WEIGHT_SYS"] = best.galaxy_weights, _pair(best)[0]
-    return write_table(path, _table(header, "galaxies", field, galaxies, columns, meanings))
+    return write_table(path, _table(header, "galaxies", best.footprint, galaxies, columns, meanings))
 
 
 def write_random_weights(
     path: str | Path,
     header: Mapping[str, object],
-    field: Field,
     results: Mapping[str, Decontamination],
     randoms: Catalogue | None,
 ) -> Path:
@@ -74,8 +67,6 @@ def write_random_weights(
         File to write; it appears complete or not at all.
     header : mapping
         Header cards.
-    field : Field
-        Footprint.
     results : mapping of str to Decontamination
         Results by method.
     randoms : Catalogue or None
@@ -88,14 +79,12 @@ def write_random_weights(
     """
     best = recommended(results)
     columns, meanings = {"WEIGHT_SYS": best.random_weights}, {"WEIGHT_SYS": _pair(best)[1]}
-    return write_table(path, _table(header, "randoms", field, randoms, columns, meanings))
+    return write_table(path, _table(header, "randoms", best.footprint, randoms, columns, meanings))
 
 
 def write_all(
     folder: str | Path,
     sample,
-    field: Field,
-    templates: TemplateSet,
     results: Mapping[str, Decontamination],
     ratio_test=None,
     verdict=None,
@@ -108,10 +97,6 @@ def write_all(
         Where to write; made when missing.
     sample : Sample
         Sample with its catalogues.
-    field : Field
-        Footprint of the fit.
-    templates : TemplateSet
-        Templates of the fit.
     results : mapping of str to Decontamination
         Results by method.
     ratio_test : RatioTest, optional
@@ -124,11 +109,12 @@ def write_all(
     tuple of Path
         ``{id}_NSIDE{nside}_WEIGHTS.fits``, ``..._RANDOM_WEIGHTS.fits`` and ``..._params.json``.
     """
-    cards = header_cards(sample, field, templates, results, ratio_test, verdict)
+    cards, best = header_cards(sample, results, ratio_test, verdict), recommended(results)
+    templates = best.templates
     content = {
         "sample_id": sample.identifier,
         "simulated": sample.simulated,
-        "nside": field.nside,
+        "nside": best.footprint.nside,
         "n_sys": templates.n_sys,
         "n_galaxies": cards["NGAL"],
         "n_randoms": cards["NRAND"],
@@ -145,10 +131,10 @@ def write_all(
     }
     if sample.truth is not None:
         content["truth"] = {"a": sample.truth.a.tolist(), "b": sample.truth.b.tolist()}
-    stem = _stem(folder, sample, field)
+    stem = _stem(folder, sample, best)
     return (
-        write_weights(f"{stem}_WEIGHTS.fits", cards, field, results, sample.galaxies),
-        write_random_weights(f"{stem}_RANDOM_WEIGHTS.fits", cards, field, results, sample.randoms),
+        write_weights(f"{stem}_WEIGHTS.fits", cards, results, sample.galaxies),
+        write_random_weights(f"{stem}_RANDOM_WEIGHTS.fits", cards, results, sample.randoms),
         write_params(f"{stem}_params.json", content),
     )
 
@@ -173,8 +159,6 @@ def template_checksums(templates: TemplateSet) -> list[str]:
 
 def header_cards(
     sample,
-    field: Field,
-    templates: TemplateSet,
     results: Mapping[str, Decontamination],
     ratio_test=None,
     verdict=None,
@@ -185,10 +169,6 @@ def header_cards(
     ----------
     sample : Sample
         Sample with its catalogues.
-    field : Field
-        Footprint.
-    templates : TemplateSet
-        Templates of the fit.
     results : mapping of str to Decontamination
         Results by method.
     ratio_test : RatioTest, optional
@@ -202,6 +182,8 @@ def header_cards(
         Keyword to value; their meanings are in :data:`~sysmap_core.weights.files.CARDS`.
     """
     best = recommended(results)
+    shared_footprint(**{f"result of {name}": result for name, result in results.items()})
+    field, templates = best.field, best.templates
     n_galaxies, n_randoms = (len(c) if c is not None else 0 for c in (sample.galaxies, sample.randoms))
     cards = {
         "SAMPLE": sample.identifier,
@@ -227,27 +209,25 @@ def header_cards(
     if ratio_test is not None:
         cards |= {"LRT_LAM": ratio_test.ratio, "LRT_P": ratio_test.p}
     numbered = {"TMPL": templates.names, "TSUM": template_checksums(templates), "A_SYS": best.a, "B_SYS": best.b}
-    of_column = {METHODS[name].column: result for name, result in results.items()}
-    for key, (name, which) in COLUMN_CARDS.items():
-        if name in of_column:
-            numbered[key] = getattr(of_column[name], which)
+    for name, result in results.items():
+        numbered |= {key: getattr(result, which) for key, which in METHODS[name].cards.items()}
     return cards | {
         f"{key}{i:03d}": values[i - 1] for i in range(1, templates.n_sys + 1) for key, values in numbered.items()
     }
 
 
-def _stem(folder: str | Path, sample, field: Field) -> str:
-    return str(Path(folder) / f"{sample.identifier}_NSIDE{field.nside:04d}")
+def _stem(folder: str | Path, sample, best: Decontamination) -> str:
+    return str(Path(folder) / f"{sample.identifier}_NSIDE{best.footprint.nside:04d}")
 
 
-def _table(header, kind: str, field: Field, catalogue: Catalogue | None, columns, meanings) -> WeightTable:
+def _table(header, kind: str, footprint: Footprint, catalogue: Catalogue | None, columns, meanings) -> WeightTable:
     # from the pixels: a catalogue off the footprint has ones as well, and there they are wrong
     ones = [name for name, values in columns.items() if np.all(values == 1.0)]
     unit = dict.fromkeys("WEIGHT_SYS" if name.startswith("WEIGHT_SYS") else name for name in ones)
-    place, outside = {"HPXPIXEL": field.pixels}, 0
+    place, outside = {"HPXPIXEL": footprint.pixels}, 0
     if catalogue is not None:
         place = {"RA": catalogue.ra, "DEC": catalogue.dec}
-        outside = int(np.sum(at_positions(np.zeros(field.n_pix), field, catalogue)))
-        columns = {name: at_positions(values, field, catalogue) for name, values in columns.items()}
+        outside = int(np.sum(at_positions(np.zeros(footprint.n_pix), footprint, catalogue)))
+        columns = {name: at_positions(values, footprint, catalogue) for name, values in columns.items()}
     rows = {"WEIGHTOF": kind, "UNITCOLS": ", ".join(unit), "NOUTSIDE": outside, "CATSUM": position_checksum(place)}
     return WeightTable(place | columns, {**header, **rows}, meanings)

@@ -7,6 +7,7 @@ from skies import ClusteredSky
 
 from sysmap_core.correction.corrected import (
     FORMS,
+    Amplitudes,
     amplitude_products,
     corrected_correlation,
     debias_diagonal,
@@ -18,6 +19,7 @@ from sysmap_core.covariance.sandwich import linear_covariance
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.methods.linear import least_squares
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.templates.template_set import from_pixels
 from sysmap_core.two_point.estimators import pixel_correlation
 from sysmap_core.two_point.harmonic_pairs import bin_integrals
@@ -46,6 +48,10 @@ def cov():
     return 1e-3 * np.array([[2.0, 0.5, 0.1], [0.5, 1.0, -0.3], [0.1, -0.3, 1.5]])
 
 
+def corrected_with(observed, xi, *, a, cov_a, b=None, cov_b=None, cov_ab=None, cov_a_draws=None, **how):
+    return corrected_correlation(observed, xi, Amplitudes(a, cov_a, b, cov_b, cov_ab, cov_a_draws), **how)
+
+
 def measure(sky, delta):
     return pixel_correlation(delta, sky.pixels, sky.nside, edges_arcmin=EDGES, engine="harmonic")
 
@@ -58,21 +64,21 @@ def observed(sky):
 def test_known_amplitudes_take_all_contamination(sky, xi):
     """Contamination alone, with true amplitudes without error: nothing is left."""
     seen = measure(sky, A @ sky.templates.values)
-    left = corrected_correlation(seen, xi, a=A, cov_a=NONE, b=B, cov_b=NONE)
+    left = corrected_with(seen, xi, a=A, cov_a=NONE, b=B, cov_b=NONE)
     np.testing.assert_allclose(left.w, 0.0, atol=1e-12)
     np.testing.assert_allclose(left.removed, seen.w, atol=1e-12)
     np.testing.assert_array_equal(left.observed, seen.w)
 
 
 def test_gain_of_the_multiplicative_part(observed, xi):
-    corrected = corrected_correlation(observed, xi, a=0 * A, cov_a=NONE, b=B, cov_b=NONE)
+    corrected = corrected_with(observed, xi, a=0 * A, cov_a=NONE, b=B, cov_b=NONE)
     np.testing.assert_allclose(corrected.w * (1 + B @ xi.xi.transpose(2, 0, 1) @ B), observed.w)
 
 
 def test_debiasing_gives_back_what_noise_takes(observed, xi, cov):
-    corrected = corrected_correlation(observed, xi, a=0 * A, cov_a=cov)
+    corrected = corrected_with(observed, xi, a=0 * A, cov_a=cov)
     np.testing.assert_allclose(corrected.w - observed.w, xi.contract(cov), rtol=1e-9)
-    biased = corrected_correlation(observed, xi, a=0 * A, cov_a=cov, debias=False)
+    biased = corrected_with(observed, xi, a=0 * A, cov_a=cov, debias=False)
     np.testing.assert_allclose(biased.w, observed.w)
     assert corrected.debiased
     assert "noise-debiased" in corrected.estimator
@@ -126,7 +132,7 @@ def test_rotation_does_not_depend_on_the_order(xi, cov):
 def test_covariance_of_a_large_amplitude_is_linear(observed, xi):
     """Errors far below the amplitudes: the covariance is that of the derivative."""
     small = 1e-8 * np.array([[2.0, 0.5, 0.1], [0.5, 1.0, -0.3], [0.1, -0.3, 1.5]])
-    found = corrected_correlation(observed, xi, a=A, cov_a=small, n_draws=4000)
+    found = corrected_with(observed, xi, a=A, cov_a=small, n_draws=4000)
     slope = 2 * np.einsum("i,ijk->kj", A, xi.xi)
     expected = slope @ small @ slope.T
     np.testing.assert_allclose(np.diag(found.cov_amplitudes), np.diag(expected), rtol=0.12)
@@ -135,7 +141,7 @@ def test_covariance_of_a_large_amplitude_is_linear(observed, xi):
 
 def test_covariance_adds_that_of_the_observed_curve(observed, xi, cov):
     noisy = replace(observed, cov=1e-6 * (np.eye(5) + 0.5))
-    with_both = corrected_correlation(noisy, xi, a=A, cov_a=cov, b=B, cov_b=NONE)
+    with_both = corrected_with(noisy, xi, a=A, cov_a=cov, b=B, cov_b=NONE)
     gain = 1 + B @ xi.xi.transpose(2, 0, 1) @ B
     np.testing.assert_allclose(with_both.cov - with_both.cov_amplitudes, noisy.cov / np.outer(gain, gain), rtol=1e-9)
     np.testing.assert_array_equal(with_both.error, np.sqrt(np.diag(with_both.cov)))
@@ -148,7 +154,7 @@ def test_covariance_knows_that_a_and_b_are_correlated(observed, xi):
     amplitude, small = np.array([0.3, 0.2, 0.1]), 1e-6 * np.eye(3)
     options = {"a": amplitude, "cov_a": small, "b": amplitude, "cov_b": small, "n_draws": 4000}
     alone, same, against = (
-        np.diag(corrected_correlation(curve, xi, **options, cov_ab=sign * small).cov_amplitudes) for sign in (0, 1, -1)
+        np.diag(corrected_with(curve, xi, **options, cov_ab=sign * small).cov_amplitudes) for sign in (0, 1, -1)
     )
     np.testing.assert_allclose(0.5 * (same + against), alone, rtol=0.1)
     assert np.all(same > 1.7 * alone)
@@ -158,34 +164,34 @@ def test_covariance_knows_that_a_and_b_are_correlated(observed, xi):
 def test_uncertain_errors_widen_the_covariance(observed, xi, cov):
     """Fits whose own errors are uncertain: draws of the covariance of a enter."""
     options = {"a": 0 * A, "cov_a": cov, "n_draws": 3000}
-    sharp = corrected_correlation(observed, xi, **options)
-    same = corrected_correlation(observed, xi, **options, cov_a_draws=cov[None])
-    uncertain = corrected_correlation(observed, xi, **options, cov_a_draws=np.array([0.3 * cov, 1.7 * cov]))
+    sharp = corrected_with(observed, xi, **options)
+    same = corrected_with(observed, xi, **options, cov_a_draws=cov[None])
+    uncertain = corrected_with(observed, xi, **options, cov_a_draws=np.array([0.3 * cov, 1.7 * cov]))
     np.testing.assert_allclose(same.cov, sharp.cov, rtol=1e-6, atol=1e-15)
     assert np.all(np.diag(uncertain.cov) > 1.2 * np.diag(sharp.cov))
 
 
 def test_sampling_of_pairs_enters_the_covariance(observed, xi):
     noisy = replace(xi, error=np.full_like(xi.xi, 0.01))
-    found = corrected_correlation(observed, noisy, a=A, cov_a=NONE, n_draws=2)
+    found = corrected_with(observed, noisy, a=A, cov_a=NONE, n_draws=2)
     np.testing.assert_allclose(np.diag(found.cov), (0.01 * np.abs(np.outer(A, A)).sum()) ** 2)
 
 
 def test_bins_that_turn_negative_are_flagged(observed, xi):
-    corrected = corrected_correlation(observed, xi, a=20 * A, cov_a=NONE)
+    corrected = corrected_with(observed, xi, a=20 * A, cov_a=NONE)
     np.testing.assert_array_equal(corrected.flagged, (corrected.w < 0) & (observed.w > 0))
     assert corrected.flagged.any()
-    assert not corrected_correlation(observed, xi, a=0 * A, cov_a=NONE).flagged.any()
+    assert not corrected_with(observed, xi, a=0 * A, cov_a=NONE).flagged.any()
     assert corrected.metadata["flagged_bins"] == [i for i, flag in enumerate(corrected.flagged) if flag]
     assert corrected.metadata["engine"] == observed.metadata["engine"]
 
 
 def test_no_draws_no_covariance(observed, xi, cov):
-    assert corrected_correlation(observed, xi, a=A, cov_a=cov, n_draws=0).cov is None
+    assert corrected_with(observed, xi, a=A, cov_a=cov, n_draws=0).cov is None
 
 
 def test_seed_fixes_the_covariance(observed, xi, cov):
-    one, same, other = (corrected_correlation(observed, xi, a=A, cov_a=cov, seed=s).cov for s in (1, 1, 2))
+    one, same, other = (corrected_with(observed, xi, a=A, cov_a=cov, seed=s).cov for s in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert np.any(one != other)
 
@@ -193,7 +199,7 @@ def test_seed_fixes_the_covariance(observed, xi, cov):
 def test_noise_of_the_amplitudes_does_not_count_twice(observed, xi, cov):
     """Amplitudes that are noise around zero: on average the scatter is that of the square of this noise."""
     noise = np.random.default_rng(3).multivariate_normal(np.zeros(3), cov, 300)
-    fits = [corrected_correlation(observed, xi, a=a, cov_a=cov, n_draws=200, seed=i) for i, a in enumerate(noise)]
+    fits = [corrected_with(observed, xi, a=a, cov_a=cov, n_draws=200, seed=i) for i, a in enumerate(noise)]
     carried = np.einsum("ijt,jk->ikt", xi.xi, cov)
     quadratic = 2 * np.einsum("ijt,jit->t", carried, carried)
     predicted = np.array([np.diag(fit.cov_amplitudes) for fit in fits])
@@ -208,7 +214,7 @@ def test_common_covariance_is_that_of_dense_matrices():
     pixels = np.flatnonzero(centres[2] > -0.4)
     legendre = np.polynomial.legendre.legvander(np.clip(centres.T @ centres, -1, 1), lmax)[np.ix_(pixels, pixels)]
     templates = from_pixels(rng.standard_normal((2, pixels.size)), pixels, nside)
-    field = Field(np.zeros(pixels.size), rng.uniform(20.0, 60.0, pixels.size), pixels, nside)
+    field = Field(np.zeros(pixels.size), rng.uniform(20.0, 60.0, pixels.size), Footprint(pixels, nside))
     edges = np.array([1500.0, 2500.0, 3500.0])
     xi, cl = from_harmonics(templates, edges_arcmin=edges), np.arange(1.0, lmax + 2) ** -1.5
     a, cov_a = np.array([0.5, -0.3]), np.array([[0.02, 0.01], [0.01, 0.03]])
@@ -236,12 +242,12 @@ def test_common_covariance_is_that_of_dense_matrices():
 
 def test_common_covariance_is_taken_off_as_far_as_it_can_be(observed, xi, cov):
     seen = replace(observed, cov=1e-8 * np.eye(5))
-    alone = corrected_correlation(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE)
+    alone = corrected_with(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE)
     scale = np.outer(alone.gain, alone.gain)
     roots = [np.linalg.cholesky(m) for m in (seen.cov, alone.cov_amplitudes * scale)]
     for share in (0.3, 3.0):
         crossed = share * roots[0] @ roots[1].T
-        whole = corrected_correlation(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE, cov_observed_removed=crossed)
+        whole = corrected_with(seen, xi, a=A, cov_a=cov, b=B, cov_b=NONE, cov_observed_removed=crossed)
         if share < 1:
             np.testing.assert_allclose(whole.cov, alone.cov - (crossed + crossed.T) / scale, rtol=1e-6, atol=1e-14)
         assert np.linalg.eigvalsh(whole.cov).min() > -1e-12 * np.trace(alone.cov)
@@ -258,11 +264,11 @@ def test_predicted_covariance_is_the_scatter_of_mocks(size):
         field = sky.field(seed, a=a)
         observed, fit = measure(sky, field.delta), least_squares(field, sky.templates)
         amplitudes = {"a": fit, "cov_a": linear_covariance(field, sky.templates, sky.spectrum, fit).cov}
-        corrected = corrected_correlation(observed, xi, **amplitudes, n_draws=0)
+        corrected = corrected_with(observed, xi, **amplitudes, n_draws=0)
         curves.append([observed.w, corrected.removed, corrected.w])
         if seed < 40:
             common = observed_with_removed(field, sky.templates, xi, sky.spectrum, **amplitudes)
-            independent = corrected_correlation(observed, xi, **amplitudes, n_draws=400)
+            independent = corrected_with(observed, xi, **amplitudes, n_draws=400)
             predicted.append([np.diag(independent.cov_amplitudes), np.diag(common)])
     seen, removed, corrected = np.array(curves).swapaxes(0, 1)
     of_removed, common = np.mean(predicted, axis=0)
@@ -286,7 +292,7 @@ def test_closed_loop_on_clustered_skies():
         field, clean = sky.field(seed, a=a), measure(sky, sky.field(seed).delta)
         observed, fit = measure(sky, field.delta), least_squares(field, sky.templates)
         cov = linear_covariance(field, sky.templates, sky.spectrum, fit).cov
-        corrected = corrected_correlation(observed, xi, a=fit, cov_a=cov, n_draws=0)
+        corrected = corrected_with(observed, xi, a=fit, cov_a=cov, n_draws=0)
         rows.append(np.array([observed.w, corrected.w]) - clean.w)
     rows = np.array(rows)
     contaminated, left = rows.mean(0) / (rows.std(0, ddof=1) / np.sqrt(len(rows)))
@@ -310,21 +316,21 @@ def test_closed_loop_on_clustered_skies():
 )
 def test_bad_amplitudes(observed, xi, cov, change, message):
     with pytest.raises(DataError, match=message):
-        corrected_correlation(observed, xi, **({"a": A, "cov_a": cov} | change))
+        corrected_with(observed, xi, **({"a": A, "cov_a": cov} | change))
 
 
 def test_bad_bins(sky, observed, xi):
     other = from_harmonics(sky.templates, edges_arcmin=EDGES[1:])
     with pytest.raises(DataError, match=r"5 bins of 300 to 1500 arcmin and 4 of .* do not agree"):
-        corrected_correlation(observed, other, a=A, cov_a=NONE)
+        corrected_with(observed, other, a=A, cov_a=NONE)
     with pytest.raises(DataError, match="do not agree: measure both in the same bins"):
-        corrected_correlation(observed, replace(xi, theta_edges=1.01 * EDGES), a=A, cov_a=NONE)
+        corrected_with(observed, replace(xi, theta_edges=1.01 * EDGES), a=A, cov_a=NONE)
 
 
 def test_bad_options(observed, xi):
     with pytest.raises(ParameterError, match="unknown form 'matrx': did you mean 'matrix'"):
-        corrected_correlation(observed, xi, a=A, cov_a=NONE, form="matrx")
+        corrected_with(observed, xi, a=A, cov_a=NONE, form="matrx")
     with pytest.raises(ParameterError, match="n_draws is -1"):
-        corrected_correlation(observed, xi, a=A, cov_a=NONE, n_draws=-1)
+        corrected_with(observed, xi, a=A, cov_a=NONE, n_draws=-1)
     with pytest.raises(ParameterError, match="zero_lag is None: give the covariance of the templates"):
         amplitude_products(A, NONE, form=FORMS[1])

@@ -6,6 +6,7 @@ import pytest
 
 from sysmap_core.correction import pixel_pairs
 from sysmap_core.correction.pixel_pairs import pixel_products
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.two_point.bins import angular_bins
 
 NSIDE = 8
@@ -40,14 +41,14 @@ def dense(edges):
 def test_it_is_the_sum_over_all_pairs(edges, pairs, monkeypatch):
     """Whatever the size of the blocks, and up to nearly opposite points."""
     monkeypatch.setattr(pixel_pairs, "_PAIRS", pairs)
-    mean, separation = pixel_products(VALUES, WEIGHTS, PIXELS, NSIDE, angular_bins(edges))
+    mean, separation = pixel_products(VALUES, WEIGHTS, Footprint(PIXELS, NSIDE), angular_bins(edges))
     expected, expected_separation = dense(edges)
     np.testing.assert_allclose(mean, expected, atol=1e-10)
     np.testing.assert_allclose(separation, expected_separation, rtol=1e-6)
 
 
 def test_bins_without_pairs_are_nan():
-    mean, separation = pixel_products(VALUES, WEIGHTS, PIXELS, NSIDE, angular_bins(np.geomspace(1, 100, 3)))
+    mean, separation = pixel_products(VALUES, WEIGHTS, Footprint(PIXELS, NSIDE), angular_bins(np.geomspace(1, 100, 3)))
     assert np.isnan(mean).all()
     assert np.isnan(separation).all()
 
@@ -55,6 +56,6 @@ def test_bins_without_pairs_are_nan():
 def test_pixels_without_weight_do_not_count():
     edges, off = np.geomspace(450, 3000, 4), np.arange(len(PIXELS)) < 100
     weights = np.where(off, 0.0, WEIGHTS)
-    one, _ = pixel_products(np.where(off, 1e6, VALUES), weights, PIXELS, NSIDE, angular_bins(edges))
-    other, _ = pixel_products(VALUES[:, ~off], WEIGHTS[~off], PIXELS[~off], NSIDE, angular_bins(edges))
+    one, _ = pixel_products(np.where(off, 1e6, VALUES), weights, Footprint(PIXELS, NSIDE), angular_bins(edges))
+    other, _ = pixel_products(VALUES[:, ~off], WEIGHTS[~off], Footprint(PIXELS[~off], NSIDE), angular_bins(edges))
     np.testing.assert_allclose(one, other, atol=1e-10)

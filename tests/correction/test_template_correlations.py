@@ -15,6 +15,7 @@ from sysmap_core.correction.template_correlations import (
     read,
 )
 from sysmap_core.errors import DataError, MissingDataError, ParameterError
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.random_points import scatter_galaxies
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import standardise
@@ -187,7 +188,7 @@ def test_bad_pixels(sky, measure):
     with pytest.raises(DataError, match="weights are negative or not finite somewhere"):
         measure(sky, edges_arcmin=EDGES, weights=np.full(len(sky.pixels), -1.0))
     with pytest.raises(DataError, match="the templates do not know where their pixels are"):
-        measure(replace(sky, nside=None), edges_arcmin=EDGES)
+        measure(replace(sky, footprint=Footprint(sky.pixels)), edges_arcmin=EDGES)
 
 
 def test_bad_objects(sky, coverage):

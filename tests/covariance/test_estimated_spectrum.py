@@ -12,6 +12,7 @@ from sysmap_core.harmonic.caching import Content
 from sysmap_core.harmonic.mode_coupling import MaskedSky, removed_power
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def test_removed_power_is_interpolated_well(sky, slope, curvature):
         Content(sky.pixels, sky.templates.values, np.ones(sky.pixels.size)), names, 16
     )
     cl = estimated_spectrum._smooth_spectrum(shape, pixel_window(16, 47) ** 2)
-    expected = removed_power(MaskedSky(sky.pixels, 16, np.ones(sky.pixels.size), sky.templates), cl)[1:33]
+    expected = removed_power(MaskedSky(Footprint(sky.pixels, 16), np.ones(sky.pixels.size), sky.templates), cl)[1:33]
     np.testing.assert_allclose(sample.removed(shape), expected, rtol=0, atol=1e-4 * (sample.coupling @ cl).min())
 
 
@@ -111,7 +112,7 @@ def test_shot_noise_is_not_signal():
     sky = ClusteredSky(nside=16, rms=0.3)
     rng = np.random.default_rng(0)
     counts = rng.poisson(20.0, len(sky.pixels))
-    field = Field(counts / counts.mean() - 1, np.full(len(counts), counts.mean()), sky.pixels, 16)
+    field = Field(counts / counts.mean() - 1, np.full(len(counts), counts.mean()), Footprint(sky.pixels, 16))
     assert variance(signal_spectrum(field)) < 0.1 / counts.mean()
 
 

@@ -15,6 +15,7 @@ from sysmap_core.harmonic.spectra import correlation_from_spectrum, spectrum_fro
 from sysmap_core.inference.posterior import fit_model
 from sysmap_core.methods.linear import least_squares
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 
 N_MOCKS = 400
 
@@ -96,9 +97,9 @@ def dense_linear_covariance(field, templates, spectrum, a, b):
 @pytest.mark.parametrize("a", [np.zeros(3), np.array([0.1, 0.0, -0.1])])
 def test_dense_sum_over_pairs(sky, a, b):
     field = sky.field(0)
-    field = Field(field.delta, field.expected * np.exp(0.4 * sky.templates.values[1]), field.pixels, 16)
+    field = Field(field.delta, field.expected * np.exp(0.4 * sky.templates.values[1]), Footprint(field.pixels, 16))
     for scale in (1.0, 0.5):  # the same pattern of coverage again
-        field = Field(field.delta, scale * field.expected, field.pixels, 16)
+        field = Field(field.delta, scale * field.expected, Footprint(field.pixels, 16))
         found = linear_covariance(field, sky.templates, sky.spectrum, a, b).cov
         dense = dense_linear_covariance(field, sky.templates, sky.spectrum, a, b)
         np.testing.assert_allclose(found, dense, rtol=1e-7, atol=1e-12)
@@ -148,7 +149,7 @@ def test_dense_sum_with_contamination_and_uneven_coverage():
     sky = ClusteredSky(nside=8, rms=0.4, nbar=30.0)
     t, field = sky.templates.values, sky.field(0)
     nbar = 30.0 * np.exp(0.4 * t[1])
-    field = Field(field.delta, nbar, field.pixels, 8)
+    field = Field(field.delta, nbar, Footprint(field.pixels, 8))
     a, b = np.array([0.1, -0.05, 0.02]), np.array([-0.1, 0.08, 0.05])
     density, q, sigma2, lmax = 1 + a @ t, 1 + b @ t, variance(sky.spectrum), 23
     sigma = np.sqrt(sigma2)
@@ -191,7 +192,7 @@ def test_dense_sum_with_contamination_and_uneven_coverage():
 def test_without_clustering_the_errors_are_those_of_poisson_counts(sky):
     """A field of independent Poisson pixels: the sandwich and the Fisher matrix agree."""
     field = sky.field(0)
-    flat = Field(field.delta, np.full(field.n_pix, 40.0), field.pixels, 16)
+    flat = Field(field.delta, np.full(field.n_pix, 40.0), Footprint(field.pixels, 16))
     calibrated = linear_covariance(flat, sky.templates, np.zeros(48))
     np.testing.assert_allclose(calibrated.cov, np.linalg.inv(calibrated.fisher) / 40.0, rtol=1e-10)
 

@@ -13,7 +13,7 @@ def sky():
 
 def test_verdict_on_a_contaminated_field(sky):
     fit = decontaminate(sky.field(0, a=[0.3, 0.0, 0.0]), sky.templates, "OLS", spectrum=sky.spectrum)
-    advice = verdict(fit, sky.templates)
+    advice = verdict(fit)
     assert advice.correct
     assert (advice.column, advice.model) == ("WEIGHT_SYS", "additive")
     assert advice.detected[0] == "white_noise"
@@ -22,10 +22,7 @@ def test_verdict_on_a_contaminated_field(sky):
 
 
 def test_verdict_on_clean_fields_is_mostly_not_to_correct(sky):
-    advices = [
-        verdict(decontaminate(sky.field(s), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates)
-        for s in range(40)
-    ]
+    advices = [verdict(decontaminate(sky.field(s), sky.templates, "OLS", spectrum=sky.spectrum)) for s in range(40)]
     # correcting a clean field for a chance alignment above the fit error happens, but rarely
     assert np.mean([a.correct for a in advices]) < 0.2
     no = next(a for a in advices if not a.correct)
@@ -38,7 +35,7 @@ def test_contamination_is_unbiased(sky):
     for seed in range(40):
         fit = decontaminate(sky.field(seed, a=a), sky.templates, "OLS", spectrum=sky.spectrum)
         power = fit.a @ fit.a  # templates are nearly uncorrelated
-        advice = verdict(fit, sky.templates)
+        advice = verdict(fit)
         found.append(advice.ratio**2 * advice.fit_error**2)
         assert power > 0
     error = np.std(found) / np.sqrt(len(found))
@@ -48,9 +45,7 @@ def test_contamination_is_unbiased(sky):
 
 def test_error_of_the_ratio_is_its_scatter(sky):
     found = [
-        verdict(
-            decontaminate(sky.field(s, a=[0.2, 0, 0.1]), sky.templates, "OLS", spectrum=sky.spectrum), sky.templates
-        )
+        verdict(decontaminate(sky.field(s, a=[0.2, 0, 0.1]), sky.templates, "OLS", spectrum=sky.spectrum))
         for s in range(100)
     ]
     scatter = np.std([v.ratio for v in found])

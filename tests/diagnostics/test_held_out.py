@@ -13,6 +13,7 @@ from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.spectra import variance
 from sysmap_core.methods.linear import least_squares
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.patches import spatial_patches
 from sysmap_core.templates.rotation import dual_maps
 from sysmap_core.templates.template_set import TemplateSet
@@ -56,11 +57,11 @@ def arrange(templates, order, names=None):
     """Templates in another order, perhaps repeated."""
     names = names or tuple(templates.names[i] for i in order)
     ones = np.ones(len(order))
-    return TemplateSet(templates.values[list(order)], names, templates.pixels, templates.nside, 0 * ones, ones)
+    return TemplateSet(templates.values[list(order)], names, templates.footprint, 0 * ones, ones)
 
 
 def plus(field, extra):
-    return Field(field.delta + extra, field.expected, field.pixels, field.nside)
+    return Field(field.delta + extra, field.expected, field.footprint)
 
 
 def assert_calibrated(tests):
@@ -200,7 +201,7 @@ def test_squares_of_two_values(sky):
     values = sky.templates.values.copy()
     half = np.where(np.arange(values.shape[1]) % 3 > 0, 1.0, -2.0)
     values[0] = (half - half.mean()) / half.std()
-    step = TemplateSet(values, NAMES, sky.pixels, 16, np.zeros(3), np.ones(3))
+    step = TemplateSet(values, NAMES, Footprint(sky.pixels, 16), np.zeros(3), np.ones(3))
     assert squares(sky.field(0), step, spectrum=sky.spectrum).names == NAMES[1:]
     with pytest.raises(DataError, match="two values only"):
         squares(sky.field(0), arrange(step, [0]), spectrum=sky.spectrum)
@@ -223,7 +224,7 @@ def test_selection_finds_what_was_injected(sky):
     values = sky.templates.values
     mixed = 0.8 * values[0] + 0.6 * values[1]
     copy = TemplateSet(
-        np.vstack([values, mixed / mixed.std()]), (*NAMES, "mixed"), sky.pixels, 16, np.zeros(4), np.ones(4)
+        np.vstack([values, mixed / mixed.std()]), (*NAMES, "mixed"), Footprint(sky.pixels, 16), np.zeros(4), np.ones(4)
     )
     field = sky.field(2, a=[0.2, 0.0, 0.15])
     found = forward_selection(field, copy, spectrum=sky.spectrum)
@@ -287,7 +288,7 @@ def test_leverage(sky):
     values = sky.templates.values.copy()
     values[2, 7] = 60.0
     values[2] = (values[2] - values[2].mean()) / values[2].std()
-    spiked = TemplateSet(values, NAMES, sky.pixels, 16, np.zeros(3), np.ones(3))
+    spiked = TemplateSet(values, NAMES, Footprint(sky.pixels, 16), np.zeros(3), np.ones(3))
     found = leverage(spiked, 100.0)
     hat = values.T @ np.linalg.inv(values @ values.T) @ values
     np.testing.assert_allclose(found.values, np.diag(hat), rtol=1e-9)
@@ -299,7 +300,7 @@ def test_leverage(sky):
 def test_covariance_of_sums_written_out(small):
     """Over pairs of pixels, of a field that has no mean."""
     field = small.field(0)
-    uneven = Field(field.delta, 20.0 * np.exp(0.3 * small.templates.values[0]), field.pixels, 8)
+    uneven = Field(field.delta, 20.0 * np.exp(0.3 * small.templates.values[0]), Footprint(field.pixels, 8))
     vectors = np.array(hp.pix2vec(8, field.pixels))
     factors = (2 * np.arange(24) + 1) / (4 * np.pi) * small.spectrum
     matrix = np.polynomial.legendre.legval(np.clip(vectors.T @ vectors, -1, 1), factors)
@@ -338,8 +339,8 @@ def test_spectrum_of_the_field_itself(sky):
 
 def test_inputs_that_do_not_match(sky):
     field, spectrum = sky.field(0), sky.spectrum
-    elsewhere = Field(field.delta, field.expected, field.pixels[::-1], 16)
-    nowhere = Field(field.delta, field.expected, field.pixels, None)
+    elsewhere = Field(field.delta, field.expected, Footprint(field.pixels[::-1], 16))
+    nowhere = Field(field.delta, field.expected, Footprint(field.pixels))
     for test in (held_out_templates, held_out_patches, squares, rank_templates, forward_selection, footprint_cuts):
         with pytest.raises(DataError, match="in another order: standardise the templates"):
             test(elsewhere, sky.templates, spectrum=spectrum)
@@ -377,6 +378,8 @@ def test_degenerate_templates(sky):
 def test_cut_of_all_that_varies(sky):
     spike = np.zeros((1, len(sky.pixels)))
     spike[0, :20] = 1.0
-    spiked = TemplateSet((spike - spike.mean()) / spike.std(), ("spike",), sky.pixels, 16, np.zeros(1), np.ones(1))
+    spiked = TemplateSet(
+        (spike - spike.mean()) / spike.std(), ("spike",), Footprint(sky.pixels, 16), np.zeros(1), np.ones(1)
+    )
     with pytest.raises(DataError, match=r"without 0.05 of the pixels templates are constant or degenerate"):
         footprint_cuts(sky.field(0), spiked, (0.05,), spectrum=sky.spectrum)

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 from sysmap_core.diagnostics.tracers import comparable, rank_correlations
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.templates.synthetic import synthetic_maps
 
 NSIDE = 8
@@ -165,4 +166,4 @@ def test_bad_input(sky, maps, change, error, message):
 def test_another_resolution(sky, maps):
     field = sky.field(0)
     with pytest.raises(DataError, match="the tracer has NSIDE 16 and the maps 8: bring both to one"):
-        rank_correlations(Field(field.delta, field.expected, field.pixels, 16), maps, NAMES)
+        rank_correlations(Field(field.delta, field.expected, Footprint(field.pixels, 16)), maps, NAMES)

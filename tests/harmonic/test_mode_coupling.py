@@ -15,6 +15,7 @@ from sysmap_core.harmonic.mode_coupling import (
     weight_spectrum,
 )
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.templates.template_set import from_pixels
 
 NSIDE, LMAX = 4, 11
@@ -33,7 +34,7 @@ def a_sky(seed, pixels, n_sys):
     """Uneven weights and random templates."""
     rng = np.random.default_rng(seed)
     templates = from_pixels(rng.standard_normal((n_sys, pixels.size)), pixels, NSIDE)
-    return MaskedSky(pixels, NSIDE, rng.uniform(0.2, 1.0, pixels.size), templates)
+    return MaskedSky(Footprint(pixels, NSIDE), rng.uniform(0.2, 1.0, pixels.size), templates)
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_removed_power_is_in_the_units_of_the_spectrum(skies):
 def test_removed_power_belongs_to_the_span_of_the_templates(skies):
     one = skies[0]
     mixed = np.array([[2.0, 1.0], [-1.0, 3.0]]) @ one.basis[1:]
-    other = MaskedSky(one.pixels, NSIDE, one.weights, from_pixels(mixed, one.pixels, NSIDE))
+    other = MaskedSky(Footprint(one.pixels, NSIDE), one.weights, from_pixels(mixed, one.pixels, NSIDE))
     np.testing.assert_allclose(removed_power(other, CL), removed_power(one, CL), atol=1e-15)
 
 
@@ -115,7 +116,7 @@ def test_template_of_one_multipole_takes_one_of_its_modes():
     alm[hp.Alm.getidx(3 * nside - 1, ell, 2)] = 1.0
     pixels = np.arange(hp.nside2npix(nside))
     templates = from_pixels(hp.alm2map(alm, nside)[None], pixels, nside)
-    sky = MaskedSky(pixels, nside, np.ones(pixels.size), templates)
+    sky = MaskedSky(Footprint(pixels, nside), np.ones(pixels.size), templates)
     taken = removed_power(sky, np.ones(3 * nside))
     expected = np.zeros(3 * nside)
     expected[0], expected[ell] = 1.0, 1.0 / (2 * ell + 1)
@@ -124,7 +125,7 @@ def test_template_of_one_multipole_takes_one_of_its_modes():
 
 def test_template_power_is_that_of_the_contamination_less_its_noise(skies):
     one = skies[0]
-    plain = MaskedSky(one.pixels, NSIDE, one.weights)
+    plain = MaskedSky(Footprint(one.pixels, NSIDE), one.weights)
     templates = from_pixels(one.basis[1:], one.pixels, NSIDE)
     a, cov = np.array([0.3, -0.2]), np.array([[0.02, 0.01], [0.01, 0.03]])
     known = template_power(plain, templates, a, np.zeros((2, 2)))
@@ -144,7 +145,7 @@ def test_contamination_is_removed_whatever_its_amplitude(skies):
 
 def test_coverage_is_the_default_weight():
     pixels = np.arange(5)
-    sky = masked_sky(Field(np.zeros(5), np.array([1.0, 2.0, 4.0, 2.0, 1.0]), pixels, 4))
+    sky = masked_sky(Field(np.zeros(5), np.array([1.0, 2.0, 4.0, 2.0, 1.0]), Footprint(pixels, 4)))
     np.testing.assert_allclose(sky.weights, [0.25, 0.5, 1.0, 0.5, 0.25])
     assert sky.f_sky == 5 / 192
     assert sky.names == ()
@@ -166,19 +167,22 @@ PIXELS = np.arange(10)
     ],
 )
 def test_bad_footprints(arguments, error, match):
+    pixels, nside, weights = arguments
     with pytest.raises(error, match=match):
-        MaskedSky(*arguments)
+        MaskedSky(Footprint(pixels, nside), weights)
 
 
 def test_bad_templates_and_spectra(skies):
     one = skies[0]
     values = one.basis[1:]
     elsewhere = from_pixels(values, one.pixels + 1, NSIDE)
-    with pytest.raises(DataError, match=r"templates: \d+ pixels of nside 4, .* use the same pixels"):
-        MaskedSky(one.pixels, NSIDE, one.weights, elsewhere)
+    with pytest.raises(
+        DataError, match=r"footprint has \d+ pixels at nside 4 and the templates \d+ pixels .* use the same pixels"
+    ):
+        MaskedSky(Footprint(one.pixels, NSIDE), one.weights, elsewhere)
     twice = from_pixels(values[[0, 0]], one.pixels, NSIDE, ["dust", "dust again"])
     with pytest.raises(DataError, match="dust, dust again are linear combinations"):
-        MaskedSky(one.pixels, NSIDE, one.weights, twice)
+        MaskedSky(Footprint(one.pixels, NSIDE), one.weights, twice)
     templates = from_pixels(values, one.pixels, NSIDE)
     with pytest.raises(DataError, match=r"a has shape \(3,\) and cov_a \(2, 2\): give \(2,\)"):
         template_power(one, templates, np.zeros(3), np.zeros((2, 2)))
@@ -189,7 +193,7 @@ def test_bad_templates_and_spectra(skies):
 
 
 def test_weights_are_not_guessed():
-    field = Field(np.zeros(5), np.full(5, np.inf), np.arange(5), 4)
+    field = Field(np.zeros(5), np.full(5, np.inf), Footprint(np.arange(5), 4))
     with pytest.raises(DataError, match="no expected counts or no places for its pixels: give weights"):
         masked_sky(field)
     assert masked_sky(field, weights=np.ones(5)).weights.sum() == 5

@@ -13,6 +13,7 @@ from sysmap_core.harmonic.spectra import (
     summed_spectrum,
     variance,
 )
+from sysmap_core.sky.footprints import Footprint
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def test_correlate_is_the_pixel_covariance_matrix(sky):
     cosine = np.clip(vectors.T @ vectors, -1, 1)
     factors = (2 * np.arange(48) + 1) / (4 * np.pi) * sky.spectrum
     matrix = np.polynomial.legendre.legval(cosine, factors)
-    product = correlate(sky.templates.values, sky.spectrum, sky.pixels, 16)
+    product = correlate(sky.templates.values, sky.spectrum, Footprint(sky.pixels, 16))
     np.testing.assert_allclose(product, sky.templates.values @ matrix, atol=1e-8)
 
 
@@ -62,21 +63,21 @@ def test_transforms_of_a_footprint_are_those_of_healpy(sky):
     full = np.zeros(hp.nside2npix(16))
     full[sky.pixels] = sky.templates.values[0]
     alm = hp.map2alm(full, lmax=47, iter=0)
-    found = masked_alm(sky.templates.values[0], sky.pixels, 16)
+    found = masked_alm(sky.templates.values[0], Footprint(sky.pixels, 16))
     np.testing.assert_allclose(found, alm[None], rtol=0, atol=1e-12 * np.abs(alm).max())
     product = hp.alm2map(hp.almxfl(alm / hp.nside2pixarea(16), sky.spectrum), 16, lmax=47)[sky.pixels]
-    found = correlate(sky.templates.values[:1], sky.spectrum, sky.pixels, 16)[0]
+    found = correlate(sky.templates.values[:1], sky.spectrum, Footprint(sky.pixels, 16))[0]
     np.testing.assert_allclose(found, product, rtol=0, atol=1e-12 * np.abs(product).max())
 
 
 def test_harmonic_products_are_sums_over_pairs_of_pixels(sky):
     values, cl = sky.templates.values, sky.spectrum
-    alms = masked_alm(values, sky.pixels, 16)
+    alms = masked_alm(values, Footprint(sky.pixels, 16))
     area = hp.nside2pixarea(16)
-    pairs = values @ correlate(values, cl, sky.pixels, 16).T
+    pairs = values @ correlate(values, cl, Footprint(sky.pixels, 16)).T
     np.testing.assert_allclose(harmonic_products(alms, alms, cl) / area**2, pairs, rtol=1e-8)
 
 
 def test_summed_spectrum(sky):
-    alms = masked_alm(sky.templates.values, sky.pixels, 16)
+    alms = masked_alm(sky.templates.values, Footprint(sky.pixels, 16))
     np.testing.assert_allclose(summed_spectrum(alms, alms), sum(hp.alm2cl(a) for a in alms))

@@ -15,6 +15,7 @@ from sysmap_core.methods.decontamination import decontaminate
 from sysmap_core.methods.gls import generalised_least_squares, two_moment_fit
 from sysmap_core.methods.linear import least_squares
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 
 A, B = np.array([0.08, -0.05, 0.03]), np.array([0.06, 0.05, -0.06])
 
@@ -29,7 +30,7 @@ def uneven():
     """A contaminated field whose expected counts vary by a factor of a few."""
     sky = ClusteredSky(nside=8, rms=0.4, nbar=30.0)
     field = sky.field(0, A, B)
-    return sky, Field(field.delta, 30.0 * np.exp(0.4 * sky.templates.values[1]), field.pixels, 8)
+    return sky, Field(field.delta, 30.0 * np.exp(0.4 * sky.templates.values[1]), Footprint(field.pixels, 8))
 
 
 def pixel_matrix(cl, pixels, nside):
@@ -56,7 +57,7 @@ def assert_same_fit(amplitudes, cov, wanted, wanted_cov, accuracy=1e-6):
 
 
 def test_products_are_those_of_the_pixel_matrix(sky):
-    sums = transforms.Transforms(sky.pixels, 16, 47)
+    sums = transforms.Transforms(Footprint(sky.pixels, 16), 47)
     values = np.random.default_rng(0).standard_normal((3, sky.pixels.size))
     product = sums.synthesise(sky.spectrum[sums.ell] * sums.analyse(values))
     np.testing.assert_allclose(product, values @ pixel_matrix(sky.spectrum, sky.pixels, 16), atol=1e-10)
@@ -65,7 +66,7 @@ def test_products_are_those_of_the_pixel_matrix(sky):
 @pytest.mark.parametrize("a", [np.zeros(3), A])
 def test_generalised_least_squares_is_dense_algebra(sky, a):
     field = sky.field(0, A)
-    field = Field(field.delta, field.expected * np.exp(0.4 * sky.templates.values[1]), field.pixels, 16)
+    field = Field(field.delta, field.expected * np.exp(0.4 * sky.templates.values[1]), Footprint(field.pixels, 16))
     fit = generalised_least_squares(field, sky.templates, sky.spectrum, a=a, tolerance=1e-8)
     assert fit.diagnostics["converged"]
     density = 1 + a @ sky.templates.values
@@ -324,7 +325,7 @@ def test_errors(uneven, fit):
         fit(field, sky.templates, -1 - sky.spectrum)
     with pytest.raises(ParameterError, match="tolerance is 0: give a number between 0 and 1"):
         fit(field, sky.templates, sky.spectrum, tolerance=0)
-    other = Field(field.delta[1:], field.expected[1:], field.pixels[1:], 8)
+    other = Field(field.delta[1:], field.expected[1:], Footprint(field.pixels[1:], 8))
     with pytest.raises(DataError, match=r"standardise the templates on field\.pixels"):
         fit(other, sky.templates, sky.spectrum)
 

@@ -9,7 +9,8 @@ from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.methods.density_curves import Polynomials, bin_starts, binned_density, populated_range
 from sysmap_core.methods.isd import MAX_WEIGHT, Nulls, binned_regression, iterative_regression, null_delta_chi2
 from sysmap_core.sky.field import Field
-from sysmap_core.templates.template_set import TemplateSet, standardise
+from sysmap_core.sky.footprints import Footprint
+from sysmap_core.templates.template_set import standardise
 
 A = np.array([0.1, -0.05, 0.05])
 
@@ -83,7 +84,7 @@ class TestBothFamilies:
         wild, field = standardise(maps, sky.templates.names, sky.pixels), sky.field(4, [0, 0.15, 0], [0, 0.15, 0])
         assert wild.values[1].max() > 26
         keep = np.delete(np.arange(field.n_pix), at)
-        rest = Field(field.delta[keep], field.expected[keep], field.pixels[keep], field.nside)
+        rest = Field(field.delta[keep], field.expected[keep], Footprint(field.pixels[keep], field.nside))
         with_it = FITS[family](field, wild, order, nulls)
         without = FITS[family](rest, standardise(maps, sky.templates.names, rest.pixels), order, nulls)
         assert with_it.weights.max() < 2
@@ -195,7 +196,7 @@ def test_uneven_coverage_is_not_contamination():
     fields = []
     for seed in range(30):
         counts = np.random.default_rng(seed).poisson(expected * (1.0 + sky.field(seed).delta))
-        fields.append(Field(counts / expected - 1.0, expected, sky.pixels, sky.nside))
+        fields.append(Field(counts / expected - 1.0, expected, sky.footprint))
     null = null_delta_chi2(fields[0], sky.templates, sky.spectrum, 100, np.random.default_rng(6))
     for family in FITS:
         found = [FITS[family](field, sky.templates, 1, null).a[0] for field in fields]
@@ -248,7 +249,7 @@ def test_flags_as_templates(sky, nulls):
     response = 0.2 * templates.values
     other = replace(sky.templates, values=response)
     flagged = copy.copy(sky)
-    flagged.templates = TemplateSet(**vars(other) | {"names": ("flag",)})
+    flagged.templates = replace(other, names=("flag",))
     field = flagged.field(0, a=1.0, b=1.0)
     for order in (1, 3):
         assert iterative_regression(field, templates, order=order).a[0] == pytest.approx(0.2, abs=0.03)
@@ -284,7 +285,7 @@ def test_refuses(sky, run, error, message):
 
 def test_too_few_pixels_for_the_curves(sky):
     field, few = sky.field(0), slice(0, 70)
-    small = Field(field.delta[few], field.expected[few], field.pixels[few], field.nside)
-    templates = replace(sky.templates, values=sky.templates.values[:, few], pixels=sky.pixels[few])
+    small = Field(field.delta[few], field.expected[few], Footprint(field.pixels[few], field.nside))
+    templates = replace(sky.templates, values=sky.templates.values[:, few], footprint=small.footprint)
     with pytest.raises(DataError, match="70 pixels are too few for 3 curves of order 3"):
         iterative_regression(small, templates, order=3)

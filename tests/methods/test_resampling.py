@@ -8,8 +8,10 @@ from threadpoolctl import threadpool_limits
 from sysmap_core.covariance.sandwich import combined_covariance, linear_covariance
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.inference.posterior import fit_model
-from sysmap_core.methods.resampling import KINDS, block_bootstrap, jackknife, mock_covariance
+from sysmap_core.methods.resampling import block_bootstrap, jackknife, mock_covariance
+from sysmap_core.methods.table import METHODS
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.patches import spatial_patches
 from sysmap_core.sys_mapping.resampling import block_bootstrap_variance, jackknife_covariance
 from sysmap_core.templates.template_set import TemplateSet
@@ -49,14 +51,14 @@ def deviations(cov):
 def noise(sky, seed):
     """Field of independent Gaussian pixels."""
     delta = SIGMA * np.random.default_rng([3, seed]).standard_normal(len(sky.pixels))
-    return Field(delta, np.full(len(delta), SIGMA**-2), sky.pixels, 16)
+    return Field(delta, np.full(len(delta), SIGMA**-2), Footprint(sky.pixels, 16))
 
 
 def subset(field, templates, pick):
     """Field and templates of some pixels, which may be repeated."""
     values, pixels = templates.values[:, pick], field.pixels[pick]
-    part = TemplateSet(values, templates.names, pixels, 16, templates.mean, templates.rms)
-    return Field(field.delta[pick], field.expected[pick], pixels, 16), part
+    part = TemplateSet(values, templates.names, Footprint(pixels, 16), templates.mean, templates.rms)
+    return Field(field.delta[pick], field.expected[pick], Footprint(pixels, 16)), part
 
 
 def refit(field, templates, pick):
@@ -100,7 +102,7 @@ def test_independent_pixels_in_mocks(sky):
 
 def test_mocks_of_a_clustered_sky_with_uneven_coverage(sky, field):
     """The covariance that is written down, with clustering and without."""
-    uneven = Field(field.delta, 12.0 * np.exp(0.5 * sky.templates.values[0]), field.pixels, 16)
+    uneven = Field(field.delta, 12.0 * np.exp(0.5 * sky.templates.values[0]), Footprint(field.pixels, 16))
     found = mock_covariance(uneven, sky.templates, sky.spectrum, n_mocks=N_MOCKS, seed=2)
     wanted = linear_covariance(uneven, sky.templates, sky.spectrum)
     ratio = deviations(found.cov_a) / deviations(wanted.cov)
@@ -222,9 +224,9 @@ def test_templates_in_another_order(sky, field):
     order = [2, 0, 1]
     values = sky.templates
     turned = TemplateSet(
-        values.values[order], tuple(values.names[i] for i in order), values.pixels, 16, *[np.ones(3)] * 2
+        values.values[order], tuple(values.names[i] for i in order), values.footprint, *[np.ones(3)] * 2
     )
-    for method in KINDS:
+    for method in (name for name, row in METHODS.items() if row.resampled):
         one, other = (jackknife(field, t, method) for t in (values, turned))
         np.testing.assert_allclose(other.cov_a, one.cov_a[np.ix_(order, order)], rtol=1e-5, atol=1e-10)
         np.testing.assert_allclose(other.cov_b, one.cov_b[np.ix_(order, order)], rtol=1e-5, atol=1e-10)
@@ -259,7 +261,7 @@ def test_too_few_patches_or_mocks(sky, field, method, needed):
 
 def test_mocks_that_cannot_be_fitted(sky, field):
     """Empty pixels without clustering leave no variance beyond the shot noise."""
-    faint = Field(field.delta, np.full(field.n_pix, 0.001), field.pixels, 16)
+    faint = Field(field.delta, np.full(field.n_pix, 0.001), Footprint(field.pixels, 16))
     with pytest.raises(DataError, match=r"number of mocks that could be fitted is \d+: give at least 7"):
         mock_covariance(faint, sky.templates, np.zeros(48), "MCMC-comb", n_mocks=7)
 

@@ -11,6 +11,7 @@ from sysmap_core.mocks.lognormal import expected_counts, gaussian_spectrum, logn
 from sysmap_core.mocks.realisations import null_realisations, pixel_sample
 from sysmap_core.mocks.shells import draw_redshifts, gaussian_field, shell_fields, shell_spectra, simulate_shells
 from sysmap_core.sky.field import Field, overdensity
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.pixels import pixel_counts
 
 NSIDE = 16
@@ -140,7 +141,7 @@ def test_statistics_are_those_of_catalogues():
 Z = np.linspace(0, 1, 5)
 
 
-BLANK = Field(np.zeros(4), np.full(4, 1e-9), np.arange(4), 1)
+BLANK = Field(np.zeros(4), np.full(4, 1e-9), Footprint(np.arange(4), 1))
 
 
 BAD = {

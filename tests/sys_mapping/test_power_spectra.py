@@ -6,6 +6,7 @@ import pytest
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.mode_coupling import MaskedSky, template_power
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sys_mapping import power_spectra as array_spectra
 from sysmap_core.sys_mapping.power_spectra import (
     correct_power_spectrum_harmonic,
@@ -70,7 +71,7 @@ def test_subtraction_agrees_with_that_of_band_powers(maps):
     values = on_mask.values - np.average(on_mask.values, axis=1, weights=mask[pixels])[:, None]
     full[:, pixels] = values
     a, cov = np.array([0.4, -0.3]), np.array([[0.02, 0.01], [0.01, 0.03]])
-    power = template_power(MaskedSky(pixels, NSIDE, mask[pixels]), on_mask, a, cov)
+    power = template_power(MaskedSky(Footprint(pixels, NSIDE), mask[pixels]), on_mask, a, cov)
     left = subtract_template_cl(np.zeros(24), full, mask, np.outer(a, a) - cov)
     np.testing.assert_allclose(left, -power, atol=1e-14)
 

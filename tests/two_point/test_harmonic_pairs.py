@@ -4,6 +4,7 @@ import healpy as hp
 import numpy as np
 import pytest
 
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.two_point.bins import angular_bins
 from sysmap_core.two_point.harmonic_pairs import bin_integrals, harmonic_cross_sums, harmonic_sums, resolved
 
@@ -18,12 +19,12 @@ def test_all_bins_together_hold_every_pair_once():
     values = np.random.default_rng(0).standard_normal((2, len(pixels)))
     whole = angular_bins([0.0, 10800.0])
     pairs = 0.5 * (values.sum(1) ** 2 - (values**2).sum(1))
-    np.testing.assert_allclose(harmonic_sums(values, pixels, 16, whole)[0][:, 0], pairs, rtol=1e-10)
+    np.testing.assert_allclose(harmonic_sums(values, Footprint(pixels, 16), whole)[0][:, 0], pairs, rtol=1e-10)
     far = [60 * np.degrees(np.pi / 2), 10800.0]  # half of it, on a sky that has pairs there
     everywhere = np.arange(hp.nside2npix(4))
     ones = np.ones((1, len(everywhere)))
     near = [0.0, 60 * np.degrees(np.pi / 2)]
-    halves = [harmonic_sums(ones, everywhere, 4, angular_bins(edges))[0][0, 0] for edges in (near, far)]
+    halves = [harmonic_sums(ones, Footprint(everywhere, 4), angular_bins(edges))[0][0, 0] for edges in (near, far)]
     assert sum(halves) == pytest.approx(0.5 * len(everywhere) * (len(everywhere) - 1))
 
 
@@ -31,9 +32,9 @@ def test_cross_sums_follow_from_the_sums_of_combined_maps():
     pixels, rng = cap_pixels(16, 40.0), np.random.default_rng(0)
     one, other = rng.standard_normal((3, len(pixels))), rng.standard_normal((2, len(pixels)))
     bins = angular_bins([400.0, 900.0, 1400.0])
-    found = harmonic_cross_sums(one, other, pixels, 16, bins)
+    found = harmonic_cross_sums(one, other, Footprint(pixels, 16), bins)
     for i, j in np.ndindex(3, 2):
-        both = harmonic_sums(np.array([one[i] + other[j], one[i] - other[j]]), pixels, 16, bins)[0]
+        both = harmonic_sums(np.array([one[i] + other[j], one[i] - other[j]]), Footprint(pixels, 16), bins)[0]
         np.testing.assert_allclose(found[i, j], (both[0] - both[1]) / 4, rtol=0, atol=1e-11 * np.abs(both).max())
 
 
@@ -47,7 +48,7 @@ def test_wide_bins_equal_the_sum_over_pairs():
     theta = 60 * np.degrees(np.arccos(np.clip(vectors @ vectors.T, -1, 1)))
     bins = [(theta >= low) & (theta < high) for low, high in pairwise(edges)]
     (sums, pairs), (_, mean) = harmonic_sums(
-        np.array([smooth, np.ones_like(smooth)]), pixels, nside, angular_bins(edges)
+        np.array([smooth, np.ones_like(smooth)]), Footprint(pixels, nside), angular_bins(edges)
     )
     np.testing.assert_allclose(pairs, [0.5 * b.sum() for b in bins], rtol=0.005)
     np.testing.assert_allclose(mean, [theta[b].mean() for b in bins], rtol=0.001)
@@ -66,8 +67,8 @@ def test_wide_bins_equal_the_sum_over_pairs():
 )
 def test_bins_that_hold_no_pairs_are_flagged(edges, finite):
     pixels = cap_pixels(32, 10.0)
-    pairs = harmonic_sums(np.ones((1, len(pixels))), pixels, 32, angular_bins(edges))[0][0]
-    assert resolved(pairs, len(pixels), 32, angular_bins(edges)).tolist() == finite
+    pairs = harmonic_sums(np.ones((1, len(pixels))), Footprint(pixels, 32), angular_bins(edges))[0][0]
+    assert resolved(pairs, Footprint(pixels, 32), angular_bins(edges)).tolist() == finite
 
 
 def test_integrals_of_legendre_polynomials():

@@ -18,6 +18,7 @@ from sysmap_core.harmonic.mode_coupling import (
 )
 from sysmap_core.harmonic.spectra import pixel_window
 from sysmap_core.sky.field import Field
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.regrid import to_nside
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import from_pixels, standardise
@@ -50,10 +51,10 @@ class TinySky:
         self.templates = from_pixels(rng.standard_normal((2, self.one.size)), self.one, 4)
 
     def field(self, values):
-        return Field(values[self.one], self.expected, self.one, 4)
+        return Field(values[self.one], self.expected, Footprint(self.one, 4))
 
     def other(self, values):
-        return Field(values[self.two], np.full(self.two.size, 5.0), self.two, 4)
+        return Field(values[self.two], np.full(self.two.size, 5.0), Footprint(self.two, 4))
 
 
 @pytest.fixture(scope="module")
@@ -164,10 +165,10 @@ class Realisations:
         maps = synthetic_maps(NSIDE, FAMILIES, rng)
         self.templates = standardise(maps, [f"{i}" for i in range(len(FAMILIES))], pixels)
         weights = expected / expected.max()
-        self.plain = MaskedSky(pixels, NSIDE, weights)
+        self.plain = MaskedSky(Footprint(pixels, NSIDE), weights)
         self.estimators = {
             "clean": BandEstimator(self.plain, EDGES),
-            "removed": BandEstimator(MaskedSky(pixels, NSIDE, weights, self.templates), EDGES),
+            "removed": BandEstimator(MaskedSky(Footprint(pixels, NSIDE), weights, self.templates), EDGES),
         }
         drawn = self.cl * pixel_window(fine, 3 * fine - 1) ** 2
         self.found = {name: [] for name in ("clean", "removed", "naive", "contaminated")}
@@ -176,7 +177,7 @@ class Realisations:
             full = next(glass.fields.generate([glass.grf.Normal()], [drawn], fine, rng=rng))
             delta = to_nside(np.where(inside, full, hp.UNSEEN), NSIDE)[pixels]
             delta += rng.standard_normal(pixels.size) / np.sqrt(expected)
-            clean = Field(delta, expected, pixels, NSIDE)
+            clean = Field(delta, expected, Footprint(pixels, NSIDE))
             contaminated = replace(clean, delta=delta + additive)
             self.found["clean"].append(self.estimators["clean"].measure(clean))
             self.found["contaminated"].append(self.estimators["clean"].measure(contaminated))
@@ -222,7 +223,7 @@ def test_aliased_power_is_taken_off(realisations):
     estimators = {tail: BandEstimator(realisations.plain, EDGES, tail=tail) for tail in seen}
     for _ in range(40):
         full = next(glass.fields.generate([glass.grf.Normal()], [drawn], fine, rng=rng))
-        field = Field(to_nside(full, NSIDE)[pixels], np.full(pixels.size, np.inf), pixels, NSIDE)
+        field = Field(to_nside(full, NSIDE)[pixels], np.full(pixels.size, np.inf), Footprint(pixels, NSIDE))
         for tail, found in seen.items():
             found.append(estimators[tail].measure(field))
     truth = realisations.found["clean"][0].expected(realisations.cl)
@@ -264,9 +265,9 @@ def test_against_namaster():
     workspace = nmt.NmtWorkspace.from_fields(theirs, theirs, bins)
     pseudo = nmt.compute_coupled_cell(theirs, theirs)
 
-    sky = MaskedSky(pixels, nside, mask[pixels], templates)
+    sky = MaskedSky(Footprint(pixels, nside), mask[pixels], templates)
     ours = BandEstimator(sky, edges, tail=None)
-    result = ours.measure(Field(delta[pixels], np.full(pixels.size, np.inf), pixels, nside), restore=False)
+    result = ours.measure(Field(delta[pixels], np.full(pixels.size, np.inf), Footprint(pixels, nside)), restore=False)
     np.testing.assert_allclose(hp.alm2cl(sky.analyse(delta[pixels])), pseudo[0], atol=1e-12 * pseudo.max())
     coupling = coupling_matrix(weight_spectrum(sky, sky.weights, sky, sky.weights, 2 * lmax), lmax)
     np.testing.assert_allclose(coupling, workspace.get_coupling_matrix(), atol=1e-10)
@@ -312,7 +313,7 @@ def test_bad_bands(tiny, edges, match):
 
 def test_bands_too_narrow_for_the_mask():
     pixels = hp.query_disc(16, [0, 0, 1], np.radians(25))
-    field = Field(np.ones(pixels.size), np.ones(pixels.size), pixels, 16)
+    field = Field(np.ones(pixels.size), np.ones(pixels.size), Footprint(pixels, 16))
     with pytest.raises(DataError, match=r"30 bands cannot be told apart .* condition number .* make them wider"):
         band_powers(field, np.arange(2, 33))
     assert np.all(band_powers(field, np.arange(2, 33), deconvolve=False).cov.diagonal() >= 0)
@@ -331,9 +332,12 @@ def test_fields_that_do_not_belong_to_the_estimator(tiny):
         cross.measure(field, field)
     with pytest.raises(DataError, match=r"contamination has shape \(5,\): give 12 multipoles"):
         auto.measure(field, contamination=np.ones(5))
-    coarse = MaskedSky(np.arange(40), 2, np.ones(40))
+    coarse = MaskedSky(Footprint(np.arange(40), 2), np.ones(40))
     with pytest.raises(DataError, match="the footprints have nside 4 and 2: bring both to one"):
         BandEstimator(one, [2, 5], coarse)
-    away = MaskedSky(np.arange(10), 4, np.ones(10)), MaskedSky(np.arange(150, 160), 4, np.ones(10))
+    away = (
+        MaskedSky(Footprint(np.arange(10), 4), np.ones(10)),
+        MaskedSky(Footprint(np.arange(150, 160), 4), np.ones(10)),
+    )
     with pytest.raises(DataError, match="footprints of 10 and 10 pixels do not overlap"):
         BandEstimator(away[0], [2, 5], away[1])

@@ -237,11 +237,11 @@ def test_linear_fit_finds_the_projection_of_a_response(galaxies):
 def test_fitted_result_is_put_in(galaxies):
     contaminated = inject(galaxies, TEMPLATES, (A, A), seed=3)
     fit = decontaminate(field(contaminated.catalogue), TEMPLATES, "ISD-3")
-    again = inject(galaxies, TEMPLATES, fit, seed=4)
+    again = inject(galaxies, fit, seed=4)
     np.testing.assert_allclose(again.additive, fit.random_weights / fit.galaxy_weights - 1, atol=1e-12)
     np.testing.assert_allclose(again.multiplicative, 1 / fit.galaxy_weights - 1, atol=1e-12)
     additive = decontaminate(field(contaminated.catalogue), TEMPLATES, "OLS")
-    linear_one = inject(galaxies, TEMPLATES, additive, seed=4)
+    linear_one = inject(galaxies, additive, seed=4)
     np.testing.assert_allclose(linear_one.a, additive.a, atol=1e-12)
     np.testing.assert_allclose(linear_one.b, 0, atol=1e-12)
 
@@ -250,7 +250,7 @@ def test_draws_scatter_as_the_errors():
     few = clean_catalogue(number=20_000)
     contaminated = inject(few, TEMPLATES, (A, A), seed=3)
     fit = decontaminate(field(contaminated.catalogue), TEMPLATES, "OLS")
-    drawn = [one.a for one in injections(few, TEMPLATES, fit, 100, seed=5)]
+    drawn = [one.a for one in injections(few, fit, 100, seed=5)]
     error = np.sqrt(np.diag(fit.cov_a))
     assert (np.abs(np.mean(drawn, axis=0) - fit.a) < 4 * error / 10).all()
     np.testing.assert_allclose(np.std(drawn, axis=0), error, rtol=4 / np.sqrt(200))
@@ -296,14 +296,11 @@ def test_bad_input(galaxies, problem):
         BAD[problem](galaxies)
 
 
-def test_result_of_other_templates(galaxies):
+def test_result_has_its_own_amplitudes_and_curves(galaxies):
     fit = decontaminate(field(galaxies), TEMPLATES, "OLS")
-    other = from_pixels(TEMPLATES.values[:2], PIXELS, NSIDE, ["dust", "gas"])
-    with pytest.raises(
-        DataError, match="the result is of dust, stars, seeing on 600 pixels and the templates are dust"
-    ):
-        inject(galaxies, other, fit, seed=1)
+    with pytest.raises(DataError, match="amplitudes came beside a fitted result, which has its own: leave them out"):
+        inject(galaxies, fit, (A, B), seed=1)
     with pytest.raises(ParameterError, match="response is 'cubic' beside a fitted result"):
-        inject(galaxies, TEMPLATES, fit, seed=1, response="cubic")
+        inject(galaxies, fit, seed=1, response="cubic")
     with pytest.raises(DataError, match="the threshold response to template 0 is constant"):
         respond(np.full((1, 5), 0.3), "threshold")

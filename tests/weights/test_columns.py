@@ -4,76 +4,37 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 from astropy.io import fits
-from skies import ClusteredSky
 
-from sysmap_core.diagnostics.decision import verdict
-from sysmap_core.diagnostics.ratio_test import likelihood_ratio
-from sysmap_core.methods.decontamination import run_methods
 from sysmap_core.methods.table import METHODS
-from sysmap_core.samples.sample import Sample, Truth
 from sysmap_core.sky.catalogues import Catalogue, catalogue_checksum
-from sysmap_core.sky.random_points import scatter_galaxies, uniform_randoms
 from sysmap_core.weights.columns import at_positions, column, recommended
 from sysmap_core.weights.files import CARDS, read_weights
-from sysmap_core.weights.writing import write_all
-
-
-@pytest.fixture(scope="module")
-def run():
-    """A simulated sample with everything that is written."""
-    sky = ClusteredSky(nside=16)
-    field = sky.field(0, a=0.1, b=0.1)
-    rng = np.random.default_rng(0)
-    counts = np.zeros(sky.coverage.size, int)
-    counts[field.pixels] = np.round(field.expected * (1 + field.delta)).astype(int)
-    counts[np.flatnonzero(sky.coverage == 0)[:3]] = 1  # three galaxies off the footprint
-    sample = Sample(
-        identifier="TEST",
-        title="test",
-        nside=16,
-        galaxy_counts=counts.astype(float),
-        coverage=sky.coverage,
-        maps=np.zeros((3, counts.size)),
-        template_names=sky.templates.names,
-        galaxies=scatter_galaxies(counts, 16, rng),
-        randoms=uniform_randoms(sky.coverage > 0, 5_000, rng),
-        simulated=True,
-        truth=Truth(np.full(3, 0.1), np.full(3, 0.1), np.zeros(counts.size), sky.spectrum),
-        sources={"galaxies": "simulated, seed 0"},
-        missing="error",
-        notes=(),
-    )
-    results = run_methods(field, sky.templates, list(METHODS))
-    test = likelihood_ratio(field, sky.templates, spectrum=sky.spectrum)
-    return sample, field, sky.templates, results, test, verdict(results["MCMC-comb"], sky.templates, test)
-
-
-@pytest.fixture
-def written(run, tmp_path):
-    return write_all(tmp_path, *run)
 
 
 def test_one_row_per_galaxy_in_order(run, written):
-    sample, field, _, results, *_ = run
+    sample, results, *_ = run
+    field = results["OLS"].field
     table = fits.getdata(written[0])
     np.testing.assert_array_equal(table["RA"], sample.galaxies.ra)
     np.testing.assert_array_equal(table["DEC"], sample.galaxies.dec)
     for name, row in METHODS.items():
-        wanted = at_positions(column(results[name]), field, sample.galaxies)
+        wanted = at_positions(column(results[name]), field.footprint, sample.galaxies)
         np.testing.assert_allclose(table[row.column], wanted)
     np.testing.assert_array_equal(table["WEIGHT_SYS"], table["WEIGHT_GLSC"])
     assert fits.getheader(written[0], 1)["SYSFROM"] == "GLS-comb"
 
 
 def test_columns_follow_their_formulas(run):
-    _, _, templates, results, *_ = run
+    _, results, *_ = run
+    templates = results["OLS"].templates
     a, b = results["MCMC-add"].a, results["MCMC-comb"].b
     np.testing.assert_allclose(column(results["MCMC-add"]), 1 / (1 + a @ templates.values))
     np.testing.assert_allclose(column(results["MCMC-comb"]), 1 / (1 + b @ templates.values))
 
 
 def test_floor_of_the_weights(run):
-    _, _, templates, results, *_ = run
+    _, results, *_ = run
+    templates = results["OLS"].templates
     density = 1 + np.array([5.0, 0.0, 0.0]) @ templates.values
     steep = type(results["OLS"])(**vars(results["OLS"]) | {"random_weights": density})
     assert column(steep).max() == pytest.approx(100.0)
@@ -81,16 +42,18 @@ def test_floor_of_the_weights(run):
 
 def test_galaxies_and_randoms_close_together(run, written):
     """Sums of the written weights per pixel give back the cleaned field."""
-    sample, field, _, results, *_ = run
+    sample, results, *_ = run
+    field = results["OLS"].field
     galaxies, randoms = fits.getdata(written[0]), fits.getdata(written[1])
     assert len(randoms) == 5_000
-    total = np.sum(galaxies["WEIGHT_SYS"][at_positions(np.zeros(field.n_pix), field, sample.galaxies) == 0])
+    total = np.sum(galaxies["WEIGHT_SYS"][at_positions(np.zeros(field.n_pix), field.footprint, sample.galaxies) == 0])
     expected = np.sum(field.expected * (results["MCMC-comb"].cleaned + results["MCMC-comb"].random_weights))
     assert total == pytest.approx(expected, rel=0.01)  # counts were rounded to whole galaxies
 
 
 def test_header(run, written):
-    sample, field, _, results, test, advice = run
+    sample, results, test, advice = run
+    field = results["OLS"].field
     best = recommended(results)
     for path, kind in zip(written[:2], ("galaxies", "randoms"), strict=True):
         header = read_weights(path).header
@@ -115,7 +78,7 @@ def test_header(run, written):
 
 
 def test_recommended_method(run):
-    results = dict(run[3])
+    results = dict(run[1])
     assert recommended(results).method == "GLS-comb"
     results["GLS-comb"] = replace(results["GLS-comb"], diagnostics={"converged": False})
     assert recommended(results).method == "MCMC-comb"
@@ -125,9 +88,9 @@ def test_recommended_method(run):
 
 
 def test_values_at_positions(run):
-    field = run[1]
+    field = run[1]["OLS"].field
     objects = Catalogue(np.array([0.0, 180.0]), np.array([80.0, 0.0]))
     values = np.arange(field.n_pix, dtype=float) + 10
-    near, off = at_positions(values, field, objects)
+    near, off = at_positions(values, field.footprint, objects)
     assert near >= 10
     assert off == 1.0

@@ -51,7 +51,7 @@ def sample():
 
 
 def write(folder, sample, result, **options):
-    paths = write_weight_draws(folder, sample, FIELD, SKY.templates, {result.method: result}, **options)
+    paths = write_weight_draws(folder, sample, {result.method: result}, **options)
     return tuple(read_weights(path) for path in paths)
 
 
@@ -97,7 +97,7 @@ def test_number_of_draws(combined, number):
 
 def test_weights_of_drawn_amplitudes(combined):
     a, b = np.array([combined.a, [0.2, 0.0, 0.0]]), np.array([combined.b, [5.0, 0.0, 0.0]])
-    galaxies, randoms = draw_weights(combined, SKY.templates, a, b)
+    galaxies, randoms = draw_weights(combined, a, b)
     np.testing.assert_allclose(galaxies[0], combined.galaxy_weights)
     np.testing.assert_allclose(randoms[0], combined.random_weights)
     efficiency = np.maximum(1 + b[1] @ SKY.templates.values, MIN_WEIGHT_DENOMINATOR)
@@ -112,12 +112,12 @@ def test_files_of_draws(combined, sample, tmp_path):
     galaxies, randoms = write(tmp_path, sample, combined, n_draws=3)
     names = ["TEST_NSIDE0008_RANDOM_WEIGHT_DRAWS.fits", "TEST_NSIDE0008_WEIGHT_DRAWS.fits"]
     assert sorted(path.name for path in tmp_path.iterdir()) == names
-    wanted = draw_weights(combined, SKY.templates, *draw_amplitudes(combined, 3, combined.seed))
+    wanted = draw_weights(combined, *draw_amplitudes(combined, 3, combined.seed))
     for table, objects, values in zip((galaxies, randoms), (sample.galaxies, sample.randoms), wanted, strict=True):
         assert list(table.weights) == ["WEIGHT_SYS_000", "WEIGHT_SYS_001", "WEIGHT_SYS_002"]
         np.testing.assert_array_equal(table.columns["RA"], objects.ra)
         for column, pixel_values in zip(table.weights.values(), values, strict=True):
-            np.testing.assert_allclose(column, at_positions(pixel_values, FIELD, objects), rtol=1e-6)
+            np.testing.assert_allclose(column, at_positions(pixel_values, FIELD.footprint, objects), rtol=1e-6)
         assert check(table, objects) == []
         assert (table.header["NDRAWS"], table.header["DRAWSEED"], table.header["SEED"]) == (3, 5, 5)
         assert table.header["DRAWFROM"] == "analytic"
@@ -138,8 +138,8 @@ def test_recipe_carries_the_errors_into_a_statistic(combined, sample, tmp_path):
     _, randoms = write(
         tmp_path, sample, replace(combined, cov_b=1e-12 * combined.cov_b, cov_ab=1e-6 * combined.cov_ab), n_draws=400
     )
-    t = np.array([at_positions(values, FIELD, sample.randoms) for values in SKY.templates.values])
-    weight = at_positions(combined.galaxy_weights, FIELD, sample.randoms)
+    t = np.array([at_positions(values, FIELD.footprint, sample.randoms) for values in SKY.templates.values])
+    weight = at_positions(combined.galaxy_weights, FIELD.footprint, sample.randoms)
     values = [np.mean(w * t[0]) for w in randoms.weights.values()]
     slope = np.mean(weight * t[0] * t, axis=1)
     wanted = np.sqrt(slope @ combined.cov_a @ slope)
