@@ -17,9 +17,7 @@ from .two_point import Correlation
 
 OBSERVED = "#333333"
 
-
 TRUTH = "#E69F00"
-
 
 STYLE = {
     "figure.dpi": 110,

@@ -19,15 +19,11 @@ from .template_correlations import TemplateCorrelations
 
 FORMS = ("matrix", "diagonal rotated", "diagonal")
 
-
 N_DRAWS = 1000
-
 
 _SAME_BINS = 1e-6
 
-
 _SYMMETRIC = 1e-8
-
 
 _MIN_GAIN = 0.05
 

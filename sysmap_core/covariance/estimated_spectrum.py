@@ -28,36 +28,27 @@ from ..templates import TemplateSet
 
 ITERATIONS = 4
 
-
 N_NODES = 16
 """Multipoles between which spectra are interpolated, for the power that templates remove."""
 
-
 N_CANDIDATES = 1000
-
 
 N_SPECTRA = 32
 """Spectra that tell how uncertain an estimate is."""
 
-
 PIVOT = 50.0
-
 
 TILT = -1.3
 """Slope of ln C_l in ln l that is divided out before the interpolation, and where the fit starts."""
 
-
 CURVATURE = 0.5
 """Prior width of the curvature of ln C_l in ln l."""
-
 
 MIN_LEFT = 1e-6
 """Smallest share of the variance of a field that templates have to leave."""
 
-
 MIN_KEPT = 1e-3
 """Smallest share of the power of a multipole that is taken to be left by the removal of templates."""
-
 
 _ALIASED = 8  # resolutions up to which multipoles alias noticeably
 

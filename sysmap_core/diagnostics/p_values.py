@@ -7,10 +7,8 @@ from scipy.stats import norm
 
 NULL_DRAWS = 100_000
 
-
 P_FLOOR = 1.0 / (1.0 + NULL_DRAWS)
 """Smallest probability that the draws can give."""
-
 
 SIGNIFICANCE = 0.05
 

@@ -23,7 +23,6 @@ from .p_values import NULL_DRAWS, P_FLOOR, exceedance
 N_NULL = 20
 """Realisations that the null of the likelihood ratio takes its mean from."""
 
-
 NULLS = ("additive", "multiplicative")
 """Models inside the combined one."""
 

@@ -23,7 +23,6 @@ from .tracers import SCALES, RankCorrelations, checked_maps, comparable, rank_co
 CENTRAL = 0.98
 """Share of the area whose range of values, widened by half of its width on both sides, is the support."""
 
-
 SENTINEL = 5.0
 """Distance of a repeated extreme value from all others, in their rms by the interquartile range, that gives it away."""
 

@@ -18,17 +18,13 @@ from .p_values import exceedance
 CELL = 4
 """Pixels on a side of the cells whose means are removed to see small scales."""
 
-
 SCALES = ("all scales", "small scales")
 """Columns of :class:`RankCorrelations`."""
-
 
 MIN_PIXELS = 50
 """Fewest pixels that a template and a tracer have to share."""
 
-
 MIN_REALISATIONS = 20
-
 
 ROUNDING = 1e-12
 """Differences from the mean of a cell below this share of the largest value of a map are none."""

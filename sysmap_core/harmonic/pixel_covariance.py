@@ -17,7 +17,6 @@ from .transforms import Transforms
 
 MAX_STEPS = 500
 
-
 _DEPENDENT = 1e-12
 
 

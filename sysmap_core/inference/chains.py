@@ -19,19 +19,14 @@ from .pixel_likelihood import PixelSums
 
 NUTS_CHAINS = 4
 
-
 NUTS_WARMUP = 300
-
 
 LENGTH_IN_TAU = 50
 """An ensemble chain is long enough at this many autocorrelation times."""
 
-
 EMCEE_BLOCK = 500
 
-
 EMCEE_MAX_STEPS = 20_000
-
 
 MAX_R_HAT = 1.01
 

@@ -23,9 +23,7 @@ from ..errors import DataError, unknown_name
 MIN_DENSITY = 0.05
 """Floor of the expected density 1 + A in the shot noise, where the model would make it negative."""
 
-
 MODELS = ("additive", "multiplicative", "combined")
-
 
 MIN_EFFICIENCY = 0.05
 """Smallest selection efficiency 1 + B that a fit may reach in any pixel.

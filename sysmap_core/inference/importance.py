@@ -13,16 +13,12 @@ from .pixel_likelihood import PixelSums
 PROPOSAL_WIDTH = 1.04
 """The proposal is slightly wider than the Laplace approximation, to cover heavier tails."""
 
-
 PROFILE_DEPTH = 12.0
 """A profile ends where the log-likelihood is lower than its maximum by this."""
 
-
 PROFILE_NODES = 25
 
-
 PROFILE_CELLS = 1000
-
 
 MAX_SKEWNESS = 100.0
 

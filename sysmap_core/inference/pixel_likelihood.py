@@ -17,13 +17,10 @@ from .likelihood import Likelihood, find_likelihood
 CHUNK = 1024
 """Pixels that are worked on at once."""
 
-
 GROUP = 8
 """Positive numbers that are multiplied before one logarithm is taken."""
 
-
 PRECISIONS = ("float64", "float32")
-
 
 DEVICES = ("auto", "cpu", "gpu")
 

@@ -29,12 +29,9 @@ from .pixel_likelihood import PixelSums
 
 SAMPLERS = ("auto", "closed-form", "importance", "nuts", "emcee")
 
-
 MIN_PIXELS_PER_PARAMETER = 10
 
-
 MAX_K_HAT = 0.7
-
 
 MIN_SIGMA = 1e-3
 """Smallest width of the field, relative to the rms of the overdensity, that is one."""

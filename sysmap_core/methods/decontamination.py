@@ -22,7 +22,6 @@ from .uncertainties import COVARIANCES, amplitude_errors
 MIN_WEIGHT_DENOMINATOR = 0.01
 """Floor of the denominators of the weights."""
 
-
 _MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
 _INPUTS = ("field", "templates")
 

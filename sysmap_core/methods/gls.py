@@ -23,15 +23,11 @@ from ..templates import TemplateSet
 
 _FIRST_PASS = 1e-2
 
-
 _INNER_STEPS = 5
-
 
 _MAX_CORRELATION = 0.9
 
-
 _MIN_VARIANCE = 0.01
-
 
 _MAX_MOVE = 1.0
 

@@ -22,16 +22,12 @@ from .density_curves import MIN_TAIL, Polynomials, TemplateBins, populated_range
 MAX_WEIGHT = 20.0
 """Largest weight 1/F of a galaxy."""
 
-
 ORDERS, N_BINS, N_MOCKS = (1, 3), 10, 100
-
 
 NULL_SHARE = 0.68
 """Share of the null realisations below the level that Delta chi2 is compared with."""
 
-
 TOLERANCE, MAX_FITS, MAX_CORRECTIONS = 1e-6, 50, 200
-
 
 _N_GRID, _BATCH, _MIN_FACTOR = 101, 8, 1e-3
 

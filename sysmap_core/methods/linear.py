@@ -17,14 +17,11 @@ from ..templates import TemplateSet
 N_ALPHAS = 100
 """Penalties that the cross-validation tries."""
 
-
 SMALLEST_ALPHA = 1e-3
 """The last of them, relative to the first, which is the smallest that leaves no amplitude."""
 
-
 CHOICE_TOLERANCE, TOLERANCE = 1e-4, 1e-9
 """Duality gaps, relative to the squares of the data, at which the penalty is chosen, and the fit with it ends."""
-
 
 _MAX_ITER, _BLOCK = 10_000, 65_536
 

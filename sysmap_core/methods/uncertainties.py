@@ -13,14 +13,11 @@ from .table import Estimate, Method
 
 COVARIANCES = ("auto", "analytic", "realisations", "independent pixels")
 
-
 MAX_ANALYTIC_RMS = 0.7
 """rms of the field above which errors of b come from realisations."""
 
-
 MAX_ABSORBED = 0.06
 """Share of the field's variance taken up by the fit above which errors of b come from realisations."""
-
 
 N_MOCKS = 100
 

@@ -6,7 +6,6 @@ import numpy as np
 
 _MULTIPOLES = np.array([3.0, 10.0, 20.0, 40.0, 80.0, 128.0, 190.0])
 
-
 _POWER = np.array([4.2e-3, 1.3e-3, 5.8e-4, 2.5e-4, 8.3e-5, 4.3e-5, 2.3e-5])
 
 

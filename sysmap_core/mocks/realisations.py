@@ -20,7 +20,6 @@ from .lognormal import gaussian_spectrum
 BATCH = 16
 """Realisations of one task of an executor."""
 
-
 _AHEAD = 32  # batches that may wait to be fetched
 
 

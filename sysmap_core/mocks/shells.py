@@ -17,7 +17,6 @@ from .lognormal import expected_counts, gaussian_spectrum
 
 KINDS = ("lognormal", "gaussian")
 
-
 _RIDGE = 1e-9  # of the power, so that identical shells can be factorised
 
 

@@ -24,18 +24,14 @@ from .realisations import null_realisations
 N_NODES = 9
 """Nodes in ln l of the function that moves the spectrum, at most."""
 
-
 MAX_STEP = 0.7
 """Largest change of ln C_l at a node in one iteration."""
-
 
 FLOOR = 0.02
 """Error of a bin relative to its value, where the measurement claims a smaller one or has none."""
 
-
 STIFFNESS = 0.3
 """Prior width of the second difference between nodes of the change of ln C_l in one iteration."""
-
 
 _RIDGE = 1e-2
 

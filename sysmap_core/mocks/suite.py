@@ -30,7 +30,6 @@ from .shells import draw_redshifts
 
 ContaminationScenario = Literal["none", "additive", "multiplicative", "combined"]
 
-
 SCENARIOS: Mapping[str, tuple[str, str]] = {
     "none": ("", ""),
     "additive": ("a", ""),
@@ -38,7 +37,6 @@ SCENARIOS: Mapping[str, tuple[str, str]] = {
     "combined": ("a", "b"),
 }
 """Which of the given amplitudes act as a and as b; the multiplicative model has b = a."""
-
 
 AMPLITUDE = 0.1
 """Rms of amplitudes that are drawn, per rms of the template."""

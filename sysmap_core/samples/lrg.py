@@ -20,19 +20,14 @@ from .sample import PixelSample
 NSIDE_TEMPLATES = 128
 """Resolution of the file with templates."""
 
-
 NSIDE_COUNTS = 256
 """Resolution of the file with counts alone."""
 
-
 _PIXELS = "desi_lrg_decals_pixels_nside128.fits.gz"
-
 
 _COUNTS = "desi_lrg_decals_counts_nside256.fits.gz"
 
-
 _REFERENCE = "desi_lrg_decals_wtheta_reference.dat"
-
 
 _NO_TEMPLATES = ("HPXPIXEL", "RA", "DEC", "NGAL", "FRACAREA")
 

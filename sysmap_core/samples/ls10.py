@@ -33,7 +33,6 @@ LS10_SAMPLES = tuple(
 )
 """Comparat et al. 2025 (arXiv:2503.19796), volume-limited in stellar mass above z = 0.05."""
 
-
 _SIGMA_LMAX = 767  # band limit of the fields that are simulated
 
 

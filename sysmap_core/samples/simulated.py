@@ -20,7 +20,6 @@ from .sample import Sample, SampleInfo, Truth
 N_FIELD = 256
 """Lowest resolution of the simulated field."""
 
-
 CONTAMINATION: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "EBV": (-0.06, -0.06),  # dust hides galaxies

@@ -20,18 +20,14 @@ from .regrid import galactic_to_equatorial
 
 ORDERINGS = ("RING", "NESTED")
 
-
 FRAMES = ("equatorial", "galactic")
 
-
 _INDEX_COLUMNS = {"PIXEL", "PIX", "IPIX", "HPIX", "HPXPIXEL", "HPX_PIXEL", "PIXEL_INDEX", "INDEX"}
-
 
 _FRAME_WORDS = {
     "equatorial": ("C", "Q", "EQU", "EQUATORIAL", "CEL", "CELESTIAL", "ICRS", "FK5", "J2000"),
     "galactic": ("G", "GAL", "GALACTIC"),
 }
-
 
 _HOW = {
     "ordering": "declare it with ordering='RING' or 'NESTED' (template_ordering of a sample)",

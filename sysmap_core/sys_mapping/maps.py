@@ -21,7 +21,6 @@ from ..templates import FAMILIES, standardise, synthetic_maps
 TEMPLATE_FAMILIES = dict(enumerate(FAMILIES))
 """Names of the families of synthetic templates by their number, Berlfein et al. (2024), section 4."""
 
-
 _REAL = {"GAIA_nstar_faint": ("nstar_faint", 5), "LS10_GALDEPTH_Z": ("GALDEPTH_Z", 4)}
 
 

@@ -30,21 +30,16 @@ from .posterior import make_log_likelihood
 
 METHOD_ORDER = list(METHODS)
 
-
 METHOD_COLORS = {name: row.colour for name, row in METHODS.items()} | {"observed": "#333333", "uncorrected": "#333333"}
-
 
 METHOD_LABELS = {name: row.label for name, row in METHODS.items()} | {
     "observed": "observed",
     "uncorrected": "uncorrected",
 }
 
-
 METHOD_LINESTYLES = {name: row.linestyle for name, row in METHODS.items()} | {"observed": "-.", "uncorrected": ":"}
 
-
 METHOD_MARKERS = {name: row.marker for name, row in METHODS.items()} | {"observed": "o", "uncorrected": "x"}
-
 
 _OLD_NAMES = {"combined_mcmc": "MCMC-comb", "additive_mcmc": "MCMC-add", "isd": "ISD-3"}
 

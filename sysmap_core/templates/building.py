@@ -23,7 +23,6 @@ from .tables import ROWS, Progress, row_blocks
 
 _NSIDE_SLOT = 32
 
-
 _DEGRADE = {
     "mean": "mean of all rows",
     "sum": "sum",

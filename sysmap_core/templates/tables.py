@@ -20,14 +20,11 @@ from ..files import replacing
 ROWS = 500_000
 """Rows of a block."""
 
-
 POSITION = ("RA", "DEC")
 """Columns of the position, in any case [deg]."""
 
-
 Progress = Callable[[int, int | None, float | None], None]
 """Called after every block with rows done, rows in all and seconds left, the last two None where not known."""
-
 
 _DEGREES = ("deg", "degree", "degrees")
 

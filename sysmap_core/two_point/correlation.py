@@ -17,7 +17,6 @@ from ..files import replacing
 
 _COUNTS = ("pairs", "dd", "dr", "rr", "rr_weighted")
 
-
 _COLUMNS = {
     "theta_low": ("arcmin", "lower edge"),
     "theta_high": ("arcmin", "upper edge"),

@@ -10,12 +10,9 @@ from .points import Points, check_points
 
 RESAMPLINGS = ("none", "jackknife", "bootstrap")
 
-
 N_PATCHES = 40
 
-
 N_BOOTSTRAP = 500
-
 
 _PLACED = 20_000
 

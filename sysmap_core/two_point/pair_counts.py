@@ -21,10 +21,8 @@ from .points import Points
 
 ENGINES = ("treecorr", "corrfunc")
 
-
 MAX_BIN_SLOP = 0.05
 """TreeCorr's default is several Poisson errors off on small scales."""
-
 
 _CACHED = 8
 

@@ -30,10 +30,8 @@ from ..templates import TemplateSet
 MAX_CONDITION = 100.0
 """Largest condition number of the coupling of bands, in units of the power that each of them keeps."""
 
-
 TAIL = -1.5
 """Power of the multipole with which the angular spectrum of galaxies falls on small scales, roughly."""
-
 
 _BEYOND = 8  # resolutions up to which multipoles alias noticeably
 

@@ -53,9 +53,7 @@ RESPONSES = {
 }
 """Responses to a standardised template; all are brought to zero mean and unit rms over the footprint."""
 
-
 DEFICITS = ("floor", "thin")
-
 
 MAX_CLIPPED = 0.05
 """Largest share of the pixels whose density may be raised to the smallest one allowed."""

@@ -17,18 +17,14 @@ from .files import CARDS, WeightTable, position_checksum
 ALWAYS_NUMBERED = ("TMPL", "TSUM", "A_SYS", "B_SYS")
 """Cards that every template has."""
 
-
 MAX_CLIPPED = 0.01
 """Share of rows, or of pixels, on the floor of the weights above which a file is called wrong."""
-
 
 MAX_OUTSIDE = 0.01
 """Share of rows off the footprint above which a file is called wrong."""
 
-
 MAX_MEAN_OFFSET = 0.2
 """Distance of the mean weight from one above which a file is called wrong."""
-
 
 MAX_NAMES = 20
 """Columns that are named one by one; draws have many more."""

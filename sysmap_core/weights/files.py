@@ -46,7 +46,6 @@ CARDS: Mapping[str, str] = {
 }
 """Header cards of every file of weights, with their comments."""
 
-
 FURTHER_CARDS: Mapping[str, str] = {
     "CORRECT": "verdict: T correct, F do not correct",
     "LRT_LAM": "likelihood ratio of combined over additive",
@@ -56,7 +55,6 @@ FURTHER_CARDS: Mapping[str, str] = {
     "DRAWSEED": "seed of the draws",
 }
 """Cards of some files."""
-
 
 NUMBERED_CARDS: Mapping[str, str] = {
     "TMPL": "template",

@@ -11,10 +11,8 @@ from ..two_point import Correlation, angular_correlation
 
 ESTIMATORS = ("auto", "catalogue", "pixels")
 
-
 MAX_OBJECTS = 1_000_000
 """Galaxies and randoms up to which ``auto`` counts pairs of objects."""
-
 
 CATALOGUE_EDGES = np.geomspace(6.0, 180.0, 11)
 """Bins of catalogue correlation functions [arcmin]."""

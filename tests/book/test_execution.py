@@ -32,7 +32,6 @@ while not Path("{other}.here").exists():
     time.sleep(0.05)
 print("met " + "{other}")"""
 
-
 CONFIG = """\
 extensions = ["myst_nb", "sysmap_core.book"]
 nb_execution_mode = "cache"

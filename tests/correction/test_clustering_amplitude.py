@@ -12,7 +12,6 @@ from sysmap_core.errors import DataError
 
 TRUTH = np.array([0.05, 0.03, 0.02, 0.01])
 
-
 COV = 1e-5 * np.array(
     [[4.0, 1.0, 0.5, 0.2], [1.0, 3.0, 0.8, 0.3], [0.5, 0.8, 2.0, 0.6], [0.2, 0.3, 0.6, 1.5]]
 )  # positive

@@ -26,9 +26,7 @@ from sysmap_core.two_point.harmonic_pairs import bin_integrals
 
 EDGES = np.geomspace(300.0, 1500.0, 6)
 
-
 A, B = np.array([0.1, 0.05, 0.0]), np.array([0.2, 0.0, 0.1])
-
 
 NONE = np.zeros((3, 3))
 

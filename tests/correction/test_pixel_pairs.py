@@ -11,12 +11,9 @@ from sysmap_core.two_point.bins import angular_bins
 
 NSIDE = 8
 
-
 RNG = np.random.default_rng(0)
 
-
 PIXELS = np.flatnonzero(np.abs(hp.pix2vec(NSIDE, np.arange(hp.nside2npix(NSIDE)))[2]) > 0.4)
-
 
 VALUES, WEIGHTS = RNG.standard_normal((3, len(PIXELS))), RNG.uniform(0.2, 1.0, len(PIXELS))
 

@@ -23,9 +23,7 @@ from sysmap_core.two_point.estimators import pixel_correlation
 
 NSIDE = 16
 
-
 PIXEL = 60 * np.degrees(hp.nside2resol(NSIDE))
-
 
 EDGES = np.geomspace(1.05, 8, 6) * PIXEL
 

@@ -20,7 +20,6 @@ from sysmap_core.templates.template_set import TemplateSet
 
 N_FIELDS = 150
 
-
 NAMES = ("white_noise", "power_neg1", "power_neg2")
 
 

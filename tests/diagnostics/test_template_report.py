@@ -19,12 +19,9 @@ from sysmap_core.templates.template_set import standardise
 
 NSIDE = 16
 
-
 N_FULL = hp.nside2npix(NSIDE)
 
-
 PIXELS = np.arange(200, N_FULL - 600)
-
 
 NAMES = ("one", "two", "three")
 

@@ -13,12 +13,9 @@ from sysmap_core.templates.synthetic import synthetic_maps
 
 NSIDE = 8
 
-
 N_FIELDS = 50
 
-
 N_DRAWN = 39
-
 
 NAMES = ("white_noise", "power_neg1", "power_neg2")
 

@@ -20,12 +20,9 @@ from sysmap_core.templates.template_set import from_pixels
 
 NSIDE, LMAX = 4, 11
 
-
 CL = np.arange(1.0, LMAX + 2) ** -1.5
 
-
 CENTRES = np.array(hp.pix2vec(NSIDE, np.arange(hp.nside2npix(NSIDE))))
-
 
 LEGENDRE = np.polynomial.legendre.legvander(np.clip(CENTRES.T @ CENTRES, -1, 1), LMAX)
 

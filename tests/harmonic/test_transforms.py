@@ -7,9 +7,7 @@ from sysmap_core.sky.footprints import Footprint
 
 NSIDE = 16
 
-
 LMAX = default_lmax(NSIDE)
-
 
 FOOTPRINTS = {
     "equatorial patch": hp.query_disc(NSIDE, [1.0, 0.2, 0.1], 0.3),

@@ -10,7 +10,6 @@ from sysmap_core.templates.template_set import standardise
 
 NAMES = ("gaussian", "shot-noise")
 
-
 CASES = [(8, 0.10, 0.10, 0.071), (8, 0.10, 0.0, 0.028), (8, 0.0, 0.10, 0.043), (25, 0.05, 0.10, 0.077)]
 
 

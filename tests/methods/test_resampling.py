@@ -18,7 +18,6 @@ from sysmap_core.templates.template_set import TemplateSet
 
 SIGMA = 0.3
 
-
 N_MOCKS = 250
 
 

@@ -21,7 +21,6 @@ def test_footprint(nside):
 
 NSIDE = 16
 
-
 RA, DEC = hp.pix2ang(NSIDE, np.arange(hp.nside2npix(NSIDE)), lonlat=True)
 
 

@@ -13,12 +13,9 @@ from sysmap_core.sky.regrid import to_nside
 
 FIELD = 64
 
-
 LMAX = 3 * FIELD - 1
 
-
 CL = sample_spectrum(LS10_SAMPLES[1], LMAX)
-
 
 SKY = np.ones(hp.nside2npix(FIELD), bool)
 

@@ -7,7 +7,6 @@ from sysmap_core.mocks.realisations import BATCH, null_realisations, pixel_sampl
 
 NSIDE = 16
 
-
 SAMPLE = pixel_sample(NSIDE, 0.4, 40.0)
 
 

@@ -16,9 +16,7 @@ from sysmap_core.sky.pixels import pixel_counts
 
 NSIDE = 16
 
-
 CL = red_spectrum(NSIDE, 0.4)
-
 
 SAMPLE = pixel_sample(NSIDE, 0.4, 40.0)
 
@@ -140,9 +138,7 @@ def test_statistics_are_those_of_catalogues():
 
 Z = np.linspace(0, 1, 5)
 
-
 BLANK = Field(np.zeros(4), np.full(4, 1e-9), Footprint(np.arange(4), 1))
-
 
 BAD = {
     "the spectrum is negative": lambda: gaussian_field(-CL, NSIDE, None),

@@ -15,15 +15,11 @@ from sysmap_core.two_point.power_spectra import BandEstimator
 
 NSIDE = 16
 
-
 SAMPLE = pixel_sample(NSIDE, 0.4, 60.0, tilt=0.4)
-
 
 BANDS = np.array([3, 8, 14, 22, 32, 44])
 
-
 ANGLES = np.geomspace(220.0, 1800.0, 7)
-
 
 N = 150
 

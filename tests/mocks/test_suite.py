@@ -13,7 +13,6 @@ from sysmap_core.sky.pixels import pixel_counts
 
 NSIDE = 16
 
-
 A, B = np.array([0.10, -0.05]), np.array([-0.08, 0.06])
 
 

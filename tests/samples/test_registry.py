@@ -16,7 +16,6 @@ from sysmap_core.templates.template_set import standardise
 
 INFO = find_sample("11.5")
 
-
 NSIDE = 16
 
 

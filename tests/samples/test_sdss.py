@@ -23,9 +23,7 @@ from sysmap_core.sky.field import footprint, overdensity
 
 GALAXIES = "sdss_dr7_vollim_DATA.fits.gz"
 
-
 CELLS = "sdss_dr7_footprint_cells.dat.gz"
-
 
 STARS = "gaia_stardens_nside128_nested_equatorial.fits"
 

@@ -16,9 +16,7 @@ from sysmap_core.templates.template_set import standardise
 
 NSIDE = 32
 
-
 SEEDS = range(5)
-
 
 INFO = find_sample("11.25")
 

@@ -9,7 +9,6 @@ from sysmap_core.sky.catalogues import Catalogue, catalogue_checksum, read_catal
 
 RA = np.array([0.0, 359.9, 12.5])
 
-
 DEC = np.array([-60.0, 10.0, 33.0])
 
 

@@ -9,7 +9,6 @@ from sysmap_core.sky.field import footprint, overdensity
 
 NSIDE = 8
 
-
 NPIX = hp.nside2npix(NSIDE)
 
 

@@ -14,12 +14,9 @@ from sysmap_core.sky.healpix_io import read_map, write_map
 
 NSIDE = 16
 
-
 NPIX = hp.nside2npix(NSIDE)
 
-
 RA, DEC = hp.pix2ang(NSIDE, np.arange(NPIX), lonlat=True)
-
 
 EVERYTHING = {"ordering": "RING", "frame": "equatorial"}
 

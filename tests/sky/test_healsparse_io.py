@@ -16,12 +16,9 @@ from sysmap_core.templates.quantities import Quantity
 
 NSIDE = 1024
 
-
 PIXELS = np.sort(hp.query_disc(NSIDE, hp.ang2vec(30.0, -20.0, lonlat=True), np.radians(2.0)))
 
-
 RA, DEC = hp.pix2ang(NSIDE, PIXELS, lonlat=True)
-
 
 PART = PartialMap(PIXELS, DEC, NSIDE)
 

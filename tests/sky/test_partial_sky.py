@@ -11,9 +11,7 @@ from sysmap_core.sky.regrid import to_nside
 
 NSIDE = 16
 
-
 RNG = np.random.default_rng(1)
-
 
 FULL = np.where(RNG.random(hp.nside2npix(NSIDE)) < 0.3, RNG.uniform(20, 25, hp.nside2npix(NSIDE)), hp.UNSEEN)
 

@@ -7,7 +7,6 @@ from sysmap_core.sky.pixels import check_nside, pixel_counts, usable
 
 NSIDE = 8
 
-
 NPIX = hp.nside2npix(NSIDE)
 
 

@@ -24,7 +24,6 @@ from sysmap_core.templates.synthetic import FAMILIES
 
 NSIDE = 16
 
-
 SIZE = hp.nside2npix(NSIDE)
 
 

@@ -16,12 +16,9 @@ from sysmap_core.sys_mapping import posterior as arrays
 
 A, B, SIGMA, GAMMA = np.array([0.05, -0.02]), np.array([0.03, 0.08]), 0.3, 1.2
 
-
 CASES = [("additive", False), ("multiplicative", True), ("combined", False), ("combined", True)]
 
-
 MIXING = np.array([[1.0, 0.0], [0.8, 0.6]])
-
 
 SIGNATURES = {
     "make_log_likelihood": "n_sys, model, use_skewed=False",

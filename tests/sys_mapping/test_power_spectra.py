@@ -25,7 +25,6 @@ SIGNATURES = {
     "correct_power_spectrum_harmonic": "pseudo_cl, ell, n_templates, alpha, template_cls",
 }
 
-
 NSIDE, ELL = 8, np.arange(24)
 
 

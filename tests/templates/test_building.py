@@ -14,9 +14,7 @@ from sysmap_core.templates.tables import write_rows
 
 NSIDES = [4, 16, 64]
 
-
 N = 40_000
-
 
 EBV = (Quantity("EBV", "EBV", "mag"),)
 

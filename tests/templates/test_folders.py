@@ -13,7 +13,6 @@ from sysmap_core.templates.folders import read_templates
 
 NSIDE = 16
 
-
 RA, DEC = hp.pix2ang(NSIDE, np.arange(hp.nside2npix(NSIDE)), lonlat=True)
 
 

@@ -12,9 +12,7 @@ from sysmap_core.templates.tables import find_column, fits_rows, row_blocks, wri
 
 N = 1003
 
-
 RNG = np.random.default_rng(0)
-
 
 TABLE = {
     "RA": RNG.uniform(0, 360, N),

@@ -9,12 +9,9 @@ from sysmap_core.templates.template_set import standardise
 
 NSIDE = 8
 
-
 NPIX = hp.nside2npix(NSIDE)
 
-
 PIXELS = np.arange(100, 600)
-
 
 NAMES = ("stars", "dust", "depth")
 

@@ -26,9 +26,7 @@ from sysmap_core.two_point.power_spectra import BandEstimator, BandPowers, band_
 
 N_FIELDS, NSIDE = 300, 16
 
-
 EDGES = np.array([2, 6, 12, 20, 28])
-
 
 FAMILIES = ["power_neg2"] * 8 + ["power_neg1", "white_noise"]
 

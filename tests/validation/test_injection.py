@@ -18,12 +18,9 @@ from sysmap_core.validation.injection import RESPONSES, inject, injections, resp
 
 NSIDE = 8
 
-
 SKY = hp.nside2npix(NSIDE)
 
-
 PIXELS = np.arange(100, 700)
-
 
 A, B = np.array([0.10, -0.06, 0.0]), np.array([0.08, 0.05, -0.10])
 

@@ -15,7 +15,6 @@ from sysmap_core.weights.files import read_weights
 
 SKY = ClusteredSky(nside=8)
 
-
 FIELD = SKY.field(0, a=0.1, b=0.1)
 
 
