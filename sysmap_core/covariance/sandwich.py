@@ -261,7 +261,9 @@ def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray | Spectr
         Of ``rows @ delta``, delta having no mean over the expected counts by construction; as
         in :func:`~.linear_covariance`, for any weights.
     """
-    rows = rows - np.outer(rows.sum(1), field.expected / field.expected.sum())
-    alms = masked_alm(rows, field.footprint)
-    per_pixel = np.asarray(spectrum, float) / field.footprint.pixel_area**2
-    return harmonic_products(alms, alms, per_pixel) + (rows / field.expected) @ rows.T
+    spectrum = np.asarray(spectrum, float)
+    moments = pixel_moments(field, rows, spectrum)
+    weights = _relative_to_mean(rows, np.zeros_like(rows), np.zeros(field.n_pix), moments.density, field)
+    alms = masked_alm(weights, field.footprint)
+    signal = harmonic_products(alms, alms, spectrum / field.footprint.pixel_area**2)
+    return signal + (weights * moments.shot) @ weights.T

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ..errors import DataError, MissingDataError
 from ..files import replacing
+from ..sky import fits_tables
 from .suite import MockCatalog
 
 CARDS: Mapping[str, tuple[str, str]] = {
@@ -85,19 +84,9 @@ def read_mock(path: str | Path) -> MockCatalog:
     DataError
         When it is no FITS file, is cut short, or holds no mock catalogue.
     """
-    path = Path(path)
-    if not path.is_file():
-        msg = f"{str(path)!r} is not a file: check the name and the folder"
-        raise MissingDataError(msg)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a file that is cut short only gets a warning
-            with path.open("rb") as file, fits.open(file) as hdus:
-                return _mock(hdus)
-    except (OSError, KeyError, TypeError, ValueError, Warning) as error:
-        reason = str(error).strip().strip("'\"").split("\n")[0].rstrip(".")
-        msg = f"{path} holds no mock catalogue ({reason}): give a file that write_mock wrote"
-        raise DataError(msg) from None
+    wrong, advice = "holds no mock catalogue", "give a file that write_mock wrote"
+    with fits_tables(path, what="mock", wrong=wrong, advice=advice) as hdus:
+        return _mock(hdus)
 
 
 def _set_cards(header: fits.Header, mock: MockCatalog) -> None:

@@ -1,6 +1,6 @@
 __all__ = [
     "SAMPLES",
-    "PixelSample",
+    "PixelMaps",
     "Sample",
     "SampleInfo",
     "Truth",
@@ -29,6 +29,6 @@ from .lrg import read_lrg_counts, read_lrg_pixels, read_lrg_reference
 from .ls10 import clustering_sigma, sample_spectrum
 from .observing import simulated_conditions
 from .registry import SAMPLES, find_sample, load_sample
-from .sample import PixelSample, Sample, SampleInfo, Truth
+from .sample import PixelMaps, Sample, SampleInfo, Truth
 from .sdss import cell_coverage, inner_cells, read_foregrounds, read_sdss_cells, read_sdss_galaxies, read_sdss_pixels
 from .simulated import amplitudes, simulate_sample

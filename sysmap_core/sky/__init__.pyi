@@ -8,15 +8,19 @@ __all__ = [
     "catalogue_checksum",
     "check_nside",
     "declared",
+    "first_table",
+    "fits_tables",
     "footprint",
     "galactic_to_equatorial",
     "header_frame",
+    "native",
     "overdensity",
     "parent_pixels",
     "partial_map",
     "patch_members",
     "pixel_counts",
     "read_catalogue",
+    "read_columns",
     "read_healsparse",
     "read_map",
     "scatter_galaxies",
@@ -31,6 +35,7 @@ __all__ = [
 
 from .catalogues import Catalogue, catalogue_checksum, read_catalogue
 from .field import Field, footprint, overdensity
+from .fits_files import first_table, fits_tables, native, read_columns
 from .footprints import Footprint, Memory, shared_footprint
 from .healpix_io import declared, header_frame, read_map, write_map
 from .healsparse_io import read_healsparse, write_healsparse

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
-from ..errors import DataError, MissingDataError
+from ..errors import DataError
+from .fits_files import first_table, fits_tables, native
 
 
 @dataclass(frozen=True)
@@ -50,26 +50,18 @@ def read_catalogue(path: str | Path) -> Catalogue:
     MissingDataError
         When there is no such file.
     DataError
-        When the file has no table, or the table no RA and DEC.
+        When the file is no FITS file, is cut short or has no table, or the table no RA and DEC.
     """
-    path = Path(path)
-    if not path.is_file():
-        msg = f"catalogue {str(path)!r} does not exist: check the name and the folder"
-        raise MissingDataError(msg)
-    with fits.open(path) as hdus:
-        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-        if not tables:
-            msg = f"{path} holds no table: give a FITS table with columns RA and DEC"
-            raise DataError(msg)
-        columns = {name.upper(): name for name in tables[0].columns.names}
+    with fits_tables(path, what="catalogue", advice="give a FITS table with columns RA and DEC") as hdus:
+        table = first_table(hdus, path, "a FITS table with columns RA and DEC")
+        columns = {name.upper(): name for name in table.columns.names}
         if not {"RA", "DEC"} <= columns.keys():
             msg = (
                 f"{path} has no columns RA and DEC, it has {', '.join(columns.values())}: rename those of the position"
             )
             raise DataError(msg)
-        wanted = [tables[0].data[columns[c]] if c in columns else None for c in ("RA", "DEC", "WEIGHT_COMP")]
-        # a copy in native byte order, as the file is closed afterwards
-        return Catalogue(*(None if c is None else np.array(c, float) for c in wanted))
+        wanted = [columns.get(c) for c in ("RA", "DEC", "WEIGHT_COMP")]
+        return Catalogue(*(None if c is None else native(table.data[c], float) for c in wanted))
 
 
 def catalogue_checksum(ra: np.ndarray, dec: np.ndarray) -> str:

@@ -13,8 +13,9 @@ import healpy as hp
 import numpy as np
 from astropy.io import fits
 
-from ..errors import DataError, MissingDataError, ParameterError, unknown_name
+from ..errors import DataError, ParameterError, unknown_name
 from ..files import replacing
+from .fits_files import first_table, fits_tables
 from .pixels import usable
 from .regrid import galactic_to_equatorial
 
@@ -129,19 +130,10 @@ def write_map(
 
 
 def _first_table(path: Path) -> tuple[fits.Header, np.ndarray]:
-    if not path.is_file():
-        msg = f"map file {str(path)!r} does not exist: check the name and the folder"
-        raise MissingDataError(msg)
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            for hdu in hdus:
-                if isinstance(hdu, fits.BinTableHDU):
-                    return hdu.header, hdu.data
-    except OSError as error:
-        msg = f"{path} cannot be read as FITS ({error}): give a HEALPix map in a FITS table"
-        raise DataError(msg) from error
-    msg = f"{path} has no binary table: give a HEALPix map in a FITS table"
-    raise DataError(msg)
+    advice = "a HEALPix map in a FITS table"
+    with fits_tables(path, what="map file", wrong="cannot be read as FITS", advice=f"give {advice}") as hdus:
+        hdu = first_table(hdus, path, advice)
+        return hdu.header, np.array(hdu.data)
 
 
 def declared(kind: str, argument: str | None, card: str | None, path: str | Path) -> str:

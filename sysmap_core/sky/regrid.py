@@ -6,7 +6,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import unknown_name
-from .pixels import check_nside, usable
+from .pixels import check_nside, parent_pixels, usable
 
 
 def galactic_to_equatorial(values: np.ndarray, nside: int | None = None) -> np.ndarray:
@@ -77,9 +77,7 @@ def to_nside(values: np.ndarray, nside: int, kind: str = "mean") -> np.ndarray:
 
 
 def _parents(n_fine: int, n_coarse: int) -> np.ndarray:
-    """Coarse RING pixel of every fine RING pixel."""
-    nested = hp.ring2nest(n_fine, np.arange(hp.nside2npix(n_fine)))
-    return hp.nest2ring(n_coarse, nested // (n_fine // n_coarse) ** 2)
+    return parent_pixels(np.arange(hp.nside2npix(n_fine)), n_fine, n_coarse)
 
 
 def _coarser(maps: np.ndarray, n_in: int, nside: int, kind: str) -> np.ndarray:

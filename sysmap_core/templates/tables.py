@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from ..errors import DataError, MissingDataError, ParameterError
+from ..errors import DataError, ParameterError
 from ..files import replacing
+from ..sky import first_table, fits_tables
 
 ROWS = 500_000
 """Rows of a block."""
@@ -93,21 +94,11 @@ def fits_rows(path: str | Path) -> FitsRows:
     DataError
         When the file is not FITS or has no binary table.
     """
-    path = Path(path)
-    if not path.is_file():
-        msg = f"table {str(path)!r} does not exist: check the name and the folder"
-        raise MissingDataError(msg)
-    try:
-        with fits.open(path, memmap=True) as hdus:
-            for number, hdu in enumerate(hdus):
-                if isinstance(hdu, fits.BinTableHDU):
-                    units = {c.name: str(c.unit) for c in hdu.columns if c.unit}
-                    return FitsRows(path, number, hdu.header["NAXIS2"], tuple(hdu.columns.names), units)
-    except OSError as error:
-        msg = f"{path} cannot be read as FITS ({error}): give a FITS table with a row per object"
-        raise DataError(msg) from error
-    msg = f"{path} holds no binary table: give a FITS table with a row per object"
-    raise DataError(msg)
+    path, needed = Path(path), "a FITS table with a row per object"
+    with fits_tables(path, wrong="cannot be read as FITS", advice=f"give {needed}") as hdus:
+        hdu = first_table(hdus, path, needed)
+        units = {c.name: str(c.unit) for c in hdu.columns if c.unit}
+        return FitsRows(path, hdus.index(hdu), hdu.header["NAXIS2"], tuple(hdu.columns.names), units)
 
 
 def row_blocks(

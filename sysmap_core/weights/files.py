@@ -8,7 +8,6 @@ header, card by card as in :data:`CARDS`.
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from astropy.io import fits
 from ..errors import DataError, MissingDataError
 from ..files import plain, replacing
 from ..methods import Decontamination
-from ..sky import catalogue_checksum
+from ..sky import catalogue_checksum, fits_tables, native
 
 CARDS: Mapping[str, str] = {
     "SAMPLE": "sample",
@@ -170,18 +169,8 @@ def read_weights(path: str | Path) -> WeightTable:
     DataError
         When it is no FITS file, is cut short or holds no weights.
     """
-    path = _existing(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # a file that is cut short only gets a warning
-            with path.open("rb") as file, fits.open(file) as hdus:
-                return _table(hdus, path)
-    except (OSError, TypeError, ValueError, Warning) as error:
-        if isinstance(error, DataError):
-            raise
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        msg = f"{path} cannot be read as a FITS table ({reason}): write or copy it again"
-        raise DataError(msg) from None
+    with fits_tables(path, what="file of weights") as hdus:
+        return _table(hdus, Path(path))
 
 
 def write_params(path: str | Path, content: Mapping[str, object]) -> Path:
@@ -257,8 +246,7 @@ def _table(hdus, path: Path) -> WeightTable:
         raise DataError(msg)
     hdu = hdus["WEIGHTS"]
     names = hdu.columns.names
-    # in native byte order, as the file is closed afterwards
-    columns = {name: hdu.data[name].astype(hdu.data[name].dtype.newbyteorder("=")) for name in names}
+    columns = {name: native(hdu.data[name]) for name in names}
     comments = {name: hdu.header.comments[f"TTYPE{number}"] for number, name in enumerate(names, 1)}
     cards = hdu.header.copy(strip=True)
     header = {key: value for key, value in cards.items() if key not in ("EXTNAME", "")}

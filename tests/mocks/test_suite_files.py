@@ -52,7 +52,7 @@ def test_maps_are_healpix_maps(tmp_path):
 
 
 def test_files_that_hold_no_mock(tmp_path):
-    with pytest.raises(MissingDataError, match=r"'.*none\.fits' is not a file"):
+    with pytest.raises(MissingDataError, match=r"'.*none\.fits' does not exist"):
         read_mock(tmp_path / "none.fits")
     text = tmp_path / "text.fits"
     text.write_text("RA DEC")

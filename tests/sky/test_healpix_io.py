@@ -133,7 +133,7 @@ def test_files_that_are_no_map(tmp_path):
     with pytest.raises(DataError, match="cannot be read as FITS"):
         read_map(tmp_path / "text.fits")
     fits.PrimaryHDU(np.zeros((4, 4))).writeto(tmp_path / "image.fits")
-    with pytest.raises(DataError, match="has no binary table"):
+    with pytest.raises(DataError, match="holds no table"):
         read_map(tmp_path / "image.fits")
 
 

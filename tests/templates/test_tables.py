@@ -181,7 +181,7 @@ def test_files_that_are_no_table(tmp_path):
     with pytest.raises(DataError, match="cannot be read as FITS"):
         fits_rows(tmp_path / "text.fits")
     fits.PrimaryHDU(np.zeros((4, 4))).writeto(tmp_path / "image.fits")
-    with pytest.raises(DataError, match="holds no binary table: give a FITS table with a row per object"):
+    with pytest.raises(DataError, match="holds no table: give a FITS table with a row per object"):
         fits_rows(tmp_path / "image.fits")
 
 

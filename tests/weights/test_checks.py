@@ -161,4 +161,4 @@ def test_module_is_a_command(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
-    assert run.stderr == f"'{tmp_path / 'none.fits'}' is not a file: check the name and the folder\n"
+    assert run.stderr == f"file of weights '{tmp_path / 'none.fits'}' does not exist: check the name and the folder\n"

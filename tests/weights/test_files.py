@@ -91,7 +91,7 @@ def test_checksum_knows_the_order(table):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(MissingDataError, match=r"w\.fits' is not a file: check the name"):
+    with pytest.raises(MissingDataError, match=r"w\.fits' does not exist: check the name"):
         read_weights(tmp_path / "w.fits")
     with pytest.raises(MissingDataError, match=r"p\.json' is not a file: check the name"):
         read_params(tmp_path / "p.json")
