@@ -1,4 +1,9 @@
-__all__ = ["RESULTS", "output_folder", "parameters", "provenance"]
+__all__ = [
+    "RESULTS",
+    "output_folder",
+    "parameters",
+    "provenance",
+]
 
 from . import parameters
 from .origins import provenance

@@ -15,7 +15,7 @@ from scipy.stats import chi2
 from ..covariance import checked_spectrum, combined_covariance, ratio_null_weights
 from ..errors import unknown_name
 from ..inference import field_rms, fit_model
-from ..mocks import clustered_counts, gaussian_spectrum
+from ..mocks import clustered_counts, gaussian_spectrum, map_realisations
 from ..sky import Field
 from ..templates import TemplateSet
 from .p_values import NULL_DRAWS, P_FLOOR, exceedance
@@ -175,8 +175,7 @@ def _realised_ratios(field, templates, null, likelihood, spectrum, simple, numbe
     gaussian, _ = gaussian_spectrum(spectrum)
     contamination = simple.a @ templates.values, simple.b @ templates.values
     one = partial(_realised_ratio, field, templates, null, likelihood, gaussian, contamination)
-    seeds = np.random.SeedSequence(seed).spawn(number)
-    return np.array(list((map if executor is None else executor.map)(one, seeds)))
+    return np.array(list(map_realisations(one, number, seed, executor=executor)))
 
 
 def _check_null(null: str) -> None:

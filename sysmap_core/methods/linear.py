@@ -6,9 +6,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import enet_path
-from sklearn.model_selection import GroupKFold
 
 from ..errors import ParameterError
 from ..sky import Field, spatial_patches
@@ -88,6 +85,8 @@ def elastic_net(
     ----------
     Zou & Hastie (2005, J. R. Stat. Soc. B 67, 301).
     """
+    from sklearn.exceptions import ConvergenceWarning
+
     _check_penalty(l1_ratio, alpha)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
@@ -149,6 +148,8 @@ class _Products:
 
     def path(self, alphas, l1_ratio, tolerance):
         """Amplitudes for every penalty, shape (n_sys, n_alphas)."""
+        from sklearn.linear_model import enet_path
+
         # few rows with the same products as all the pixels are the same problem to scikit-learn,
         # but for the number of rows, by which it multiplies the penalty
         power, axes = np.linalg.eigh(self.matrix)
@@ -177,6 +178,8 @@ def _products(values, delta):
 
 
 def _fold_products(field, templates, n_folds, n_patches):
+    from sklearn.model_selection import GroupKFold
+
     if not 2 <= n_folds <= n_patches:
         msg = f"n_folds is {n_folds} for {n_patches} patches: give 2 folds or more, and at least a patch for each"
         raise ParameterError(msg)

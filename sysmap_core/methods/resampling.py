@@ -17,7 +17,7 @@ from ..covariance import SpectrumEstimate, checked_spectrum
 from ..errors import DataError, ParameterError
 from ..files import plain
 from ..inference import PixelSums, fit_model
-from ..mocks import clustered_counts, gaussian_spectrum
+from ..mocks import clustered_counts, gaussian_spectrum, map_realisations
 from ..sky import Field, patch_members, shared_footprint
 from ..templates import TemplateSet
 from .linear import least_squares
@@ -185,12 +185,7 @@ def mock_covariance(
     check_number("n_mocks", n_mocks, n_free)
     contamination = [_contamination(name, x, templates) for name, x in (("a", a), ("b", b))]
     task = _Realisation(field, templates, gaussian_spectrum(spectrum)[0], row.resampled, *contamination)
-    seeds = np.random.SeedSequence(seed).spawn(n_mocks)
-    samples = []
-    for sample in map(task, seeds) if executor is None else executor.map(task, seeds, chunksize=-(-n_mocks // 32)):
-        samples.append(sample)
-        if progress is not None:
-            progress(len(samples), n_mocks)
+    samples = map_realisations(task, n_mocks, seed, executor=executor, progress=progress)
     fitted = np.array([s for s in samples if np.isfinite(s).all()])
     n_used = len(fitted)
     check_number("number of mocks that could be fitted", n_used, n_free, DataError)

@@ -7,6 +7,7 @@ __all__ = [
     "clustered_counts",
     "clustered_field",
     "draw_redshifts",
+    "drawn_lognormal",
     "expected_counts",
     "gaussian_field",
     "gaussian_spectrum",
@@ -16,6 +17,7 @@ __all__ = [
     "ls10_south_footprint",
     "make_mock_catalog",
     "make_mock_suite",
+    "map_realisations",
     "match_band_powers",
     "match_correlation",
     "match_measurement",
@@ -34,8 +36,23 @@ __all__ = [
 
 from .footprints import ls10_south_footprint, survey_mask
 from .galaxy_spectrum import shape_spectrum
-from .lognormal import Mock, expected_counts, gaussian_spectrum, independent_pixels, lognormal_field, simulate_catalogue
-from .realisations import PixelSample, clustered_counts, clustered_field, null_realisations, pixel_sample
+from .lognormal import (
+    Mock,
+    drawn_lognormal,
+    expected_counts,
+    gaussian_spectrum,
+    independent_pixels,
+    lognormal_field,
+    simulate_catalogue,
+)
+from .realisations import (
+    PixelSample,
+    clustered_counts,
+    clustered_field,
+    map_realisations,
+    null_realisations,
+    pixel_sample,
+)
 from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, shell_spectra, simulate_shells
 from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
 from .suite import MockCatalog, log_spectrum, make_mock_catalog, make_mock_suite, sample_together

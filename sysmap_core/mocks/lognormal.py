@@ -97,7 +97,24 @@ def lognormal_field(cl: np.ndarray, nside: int, rng: np.random.Generator) -> np.
     ndarray, shape (12 nside^2,)
         Overdensity, larger than -1, RING [1].
     """
-    gaussian, _ = gaussian_spectrum(cl)
+    return drawn_lognormal(gaussian_spectrum(cl)[0], nside, rng)
+
+
+def drawn_lognormal(gaussian: np.ndarray, nside: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw a lognormal overdensity from the spectrum of the Gaussian field behind it.
+
+    Parameters
+    ----------
+    gaussian : ndarray, shape (lmax + 1,)
+        As :func:`gaussian_spectrum` gives it [sr].
+    nside, rng
+        As in :func:`lognormal_field`.
+
+    Returns
+    -------
+    ndarray, shape (12 nside^2,)
+        Overdensity, larger than -1, RING [1].
+    """
     return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], nside, rng=rng))
 
 

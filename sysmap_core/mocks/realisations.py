@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
-import glass.grf
 import numpy as np
 
 from ..errors import DataError, ParameterError
@@ -15,7 +15,7 @@ from ..harmonic import default_lmax, pixel_window, variance
 from ..sky import Field, Footprint
 from .footprints import ls10_south_footprint
 from .galaxy_spectrum import shape_spectrum
-from .lognormal import gaussian_spectrum
+from .lognormal import drawn_lognormal, gaussian_spectrum
 
 BATCH = 16
 """Realisations of one task of an executor."""
@@ -68,38 +68,77 @@ def null_realisations(
     if n_realisations < 1:
         msg = f"n_realisations is {n_realisations}: give one or more"
         raise ParameterError(msg)
-    if not isinstance(seed, np.random.SeedSequence):
-        seed = np.random.SeedSequence(seed)
-    seeds = seed.spawn(n_realisations)
-    task = sky, gaussian_spectrum(spectrum)[0], additive, multiplicative
-    batches = (seeds[i : i + BATCH] for i in range(0, n_realisations, BATCH))
+    task = partial(_counts, sky, gaussian_spectrum(spectrum)[0], additive, multiplicative)
+    for delta, expected in map_realisations(task, n_realisations, seed, executor=executor, progress=progress):
+        yield Field(delta, expected, sky.footprint)
+
+
+def map_realisations(
+    task: Callable[[np.random.SeedSequence], object],
+    number: int,
+    seed: int | np.random.SeedSequence,
+    *,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator:
+    """Do something with every realisation of a run, each with a seed of its own.
+
+    Parameters
+    ----------
+    task : callable
+        From the seed of a realisation to what is wanted of it.
+    number : int
+        Realisations.
+    seed : int or numpy.random.SeedSequence
+        Fixes all of them: realisation i is the same for any number and any executor.
+    executor : concurrent.futures.Executor, optional
+        Who does it, by default this process; other processes have to be spawned, as JAX has threads.
+    progress : callable, optional
+        Called with the number of realisations done and their total.
+
+    Yields
+    ------
+    object
+        What the task gave, in the order of the seeds; with an executor some are done ahead, and not all are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> task = lambda seed: np.random.default_rng(seed).integers(100)
+    >>> list(map_realisations(task, 3, 5)) == list(map_realisations(task, 5, 5))[:3]
+    True
+    """
+    parent = seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
+    seeds = parent.spawn(number)
+    batches = (seeds[i : i + BATCH] for i in range(0, number, BATCH))
     done = 0
-    for drawn in _in_order(executor, task, batches):
-        for delta, expected in drawn:
-            yield Field(delta, expected, sky.footprint)
-        done += len(drawn)
-        if progress is not None:
-            progress(done, n_realisations)
+    for results in map(partial(_batch, task), batches) if executor is None else _ahead(executor, task, batches):
+        for result in results:
+            yield result
+            done += 1
+            if progress is not None:
+                progress(done, number)
 
 
-def _draw(sky, gaussian, additive, multiplicative, seeds) -> list[tuple[np.ndarray, np.ndarray]]:
-    generators = [np.random.default_rng(seed) for seed in seeds]
-    fields = [clustered_counts(sky, gaussian, rng, additive, multiplicative) for rng in generators]
-    return [(field.delta, field.expected) for field in fields]
+def _batch(task, seeds) -> list:
+    return [task(seed) for seed in seeds]
 
 
-def _in_order(executor: Executor | None, task: tuple, batches: Iterator) -> Iterator[list]:
-    """Results of all batches; with an executor, some are drawn ahead and not all of them are kept."""
-    if executor is None:
-        yield from (_draw(*task, batch) for batch in batches)
-        return
+def _ahead(executor: Executor, task, batches: Iterator) -> Iterator[list]:
+    """Results of all batches, some of them computed before they are asked for."""
     waiting = deque()
     for batch in batches:
-        waiting.append(executor.submit(_draw, *task, batch))
+        waiting.append(executor.submit(_batch, task, batch))
         if len(waiting) > _AHEAD:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+def _counts(sky, gaussian, additive, multiplicative, seed) -> tuple[np.ndarray, np.ndarray]:
+    drawn = clustered_counts(sky, gaussian, np.random.default_rng(seed), additive, multiplicative)
+    # the footprint stays here: it is the same for all
+    return drawn.delta, drawn.expected
 
 
 def clustered_field(sky: Field, gaussian: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -115,7 +154,7 @@ def clustered_field(sky: Field, gaussian: np.ndarray, rng: np.random.Generator) 
     ndarray, shape (n_pix,)
         True overdensity on the footprint [1].
     """
-    return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], sky.nside, rng=rng))[sky.pixels]
+    return drawn_lognormal(gaussian, sky.nside, rng)[sky.pixels]
 
 
 def clustered_counts(

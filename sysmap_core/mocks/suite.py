@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import glass.grf
 import healpy as hp
 import numpy as np
 
@@ -25,7 +24,7 @@ from ..sky import (
 )
 from ..templates import FAMILIES, TemplateSet, standardise, synthetic_maps
 from .footprints import survey_mask
-from .lognormal import expected_counts, gaussian_spectrum
+from .lognormal import drawn_lognormal, expected_counts, gaussian_spectrum
 from .shells import draw_redshifts
 
 ContaminationScenario = Literal["none", "additive", "multiplicative", "combined"]
@@ -262,7 +261,7 @@ def make_mock_suite(
     amplitudes = {"": np.zeros(n_sys)} | {name: level * _amplitudes(name, x, d) for name, x, d in given}
 
     gaussian = log_spectrum(n_field, sigma) if spectrum is None else gaussian_spectrum(spectrum)[0]
-    delta = next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], n_field, rng=of_field))
+    delta = drawn_lognormal(gaussian, n_field, of_field)
     number, means = n_mean * coverage.sum(), {}
     for scenario, (a, b) in SCENARIOS.items():
         acting = (to_nside(amplitudes[which] @ templates, n_field) for which in (a, b))

@@ -1,6 +1,7 @@
 """Galaxy samples by name, real or simulated, with their catalogues, coverage and template maps.
 
-Nothing is fitted here.
+A sample knows where each of its parts comes from and says so on every page.  Nothing is fitted here, and mocks that
+stand for no sample live in ``mocks``.
 """
 
 import lazy_loader

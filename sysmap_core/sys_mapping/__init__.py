@@ -1,6 +1,7 @@
-"""The array interface of the package sys_mapping, thin faces of the other rooms.
+"""The array interface of the package sys_mapping, for those who change one import.
 
-No mathematics of its own.
+Functions take and return plain arrays and dictionaries, templates first, then pixels.  They are thin faces of the other
+rooms, without a mathematics of their own; where the original was wrong they do the right thing and say so.
 """
 
 import lazy_loader

@@ -1,6 +1,7 @@
 """Weights of objects and their files: columns, headers, checks and draws.
 
-Weights of pixels come with a result of ``methods``.
+The files of a sample are written from the results of its fits, which know their footprint and templates.  Weights of
+pixels come with a result of ``methods``; what they do to a correlation function is in ``correction``.
 """
 
 import lazy_loader
