@@ -1,8 +1,8 @@
 """Whether a contamination is real, which templates matter, and whether correcting helps.
 
-Every probability here knows that galaxies cluster: it comes from covariances or realisations of the sample itself.  What
-errors an estimate has is decided below, in ``methods``; what to do about a contamination above, in ``weights`` and
-``correction``.
+Every probability here knows that galaxies cluster: it comes from covariances or realisations of the sample itself.
+What errors an estimate has is decided below, in ``methods``; what is done about a contamination stands beside, in
+``weights`` and ``correction``.
 """
 
 import lazy_loader
