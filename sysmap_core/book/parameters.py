@@ -268,9 +268,9 @@ def _likelihood(value: object) -> str:
 
 
 def _estimator(value: object) -> str:
-    from ..weights import ESTIMATORS
+    from ..weights import CATALOGUE_CHOICES
 
-    return _canonical("estimator", value, ESTIMATORS)
+    return _canonical("estimator", value, CATALOGUE_CHOICES)
 
 
 CONVENTIONS: dict[str, Callable[[Any], Any]] = {

@@ -3,7 +3,7 @@ __all__ = [
     "MAX_ANALYTIC_RMS",
     "METHODS",
     "MIN_WEIGHT_DENOMINATOR",
-    "Correction",
+    "CorrectedTemplate",
     "Curves",
     "Decontamination",
     "Estimate",
@@ -40,7 +40,7 @@ __all__ = [
 from .decontamination import MIN_WEIGHT_DENOMINATOR, Decontamination, decontaminate, run_methods
 from .density_curves import Polynomials, TemplateBins, bin_starts, binned_density, populated_range, reweighted_fit
 from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_moment_fit
-from .isd import Correction, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
+from .isd import CorrectedTemplate, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
 from .linear import elastic_net, least_squares, penalty_path
 from .resampling import ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
 from .table import METHODS, Estimate, Method, find_method

@@ -33,7 +33,7 @@ _N_GRID, _BATCH, _MIN_FACTOR = 101, 8, 1e-3
 
 
 @dataclass(frozen=True)
-class Correction:
+class CorrectedTemplate:
     """One step of the binned form.
 
     Parameters
@@ -71,7 +71,7 @@ class Curves:
         Fits of the joint form, corrections of the binned one.
     status : str
         ``"converged"``, or why not.
-    corrected : tuple of Correction
+    corrected : tuple of CorrectedTemplate
         Binned form: what was corrected, in order.
     before, after : ndarray, shape (n_sys,), optional
         Binned form: Delta chi2 over the level of the null, without and with the corrections.
@@ -90,7 +90,7 @@ class Curves:
     n_capped: int
     iterations: int
     status: str
-    corrected: tuple[Correction, ...] = ()
+    corrected: tuple[CorrectedTemplate, ...] = ()
     before: np.ndarray | None = None
     after: np.ndarray | None = None
     calibrated: bool | None = None
@@ -273,7 +273,7 @@ def binned_regression(
         worst = int(np.argmax(ratios))
         if ratios[worst] < threshold or len(steps) >= max_corrections:
             break
-        steps.append(Correction(templates.names[worst], float(found[worst]), float(ratios[worst])))
+        steps.append(CorrectedTemplate(templates.names[worst], float(found[worst]), float(ratios[worst])))
         on_pixels, on_grid = (bins[worst].base(t)[: order + 1] for t in (templates.values[worst], grid[worst]))
         coefficients = fits[worst][0][0] / np.mean(fits[worst][0][0] @ on_pixels)
         # positive, as two negative factors would make a selection that looks right

@@ -8,7 +8,6 @@ TreeCorr (Jarvis, Bernstein & Jain 2004, MNRAS 352, 338) knows patches; Corrfunc
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,8 +22,6 @@ ENGINES = ("treecorr", "corrfunc")
 
 MAX_BIN_SLOP = 0.05
 """TreeCorr's default is several Poisson errors off on small scales."""
-
-_CACHED = 8
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ def value_pairs(
 
 
 def random_counts(points: Points, *, bins: Bins, engine: str, bin_slop: float, threads=None) -> PairCounts:
-    """Pairs of the unweighted randoms, counted when they are first asked for and kept.
+    """Pairs of the unweighted randoms, with the checksum of what was counted.
 
     Parameters
     ----------
@@ -156,18 +153,9 @@ def random_counts(points: Points, *, bins: Bins, engine: str, bin_slop: float, t
     PairCounts
         With the checksum of positions, bins, patches and engine as their key: other randoms never get them.
     """
-    key = random_key(points, bins, engine, bin_slop)
-    if key not in _RANDOM_COUNTS:
-        plain = replace(points, weights=None)
-        counts = count_pairs(plain, bins=bins, engine=engine, bin_slop=bin_slop, mean=False, threads=threads)
-        _RANDOM_COUNTS[key] = replace(counts, key=key)
-    _RANDOM_COUNTS.move_to_end(key)
-    while len(_RANDOM_COUNTS) > _CACHED:
-        _RANDOM_COUNTS.popitem(last=False)
-    return _RANDOM_COUNTS[key]
-
-
-_RANDOM_COUNTS: OrderedDict[str, PairCounts] = OrderedDict()
+    plain = replace(points, weights=None)
+    counts = count_pairs(plain, bins=bins, engine=engine, bin_slop=bin_slop, mean=False, threads=threads)
+    return replace(counts, key=random_key(points, bins, engine, bin_slop))
 
 
 def random_key(points: Points, bins: Bins, engine: str, bin_slop: float) -> str:

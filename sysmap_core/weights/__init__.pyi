@@ -1,5 +1,5 @@
 __all__ = [
-    "ESTIMATORS",
+    "CATALOGUE_CHOICES",
     "WeightTable",
     "at_positions",
     "check",
@@ -25,5 +25,5 @@ from .checks import check
 from .columns import at_positions, column, recommended
 from .draws import draw_amplitudes, draw_weights, write_weight_draws
 from .files import WeightTable, position_checksum, read_params, read_weights, write_params, write_table
-from .measured import ESTIMATORS, measure_catalogues
+from .measured import CATALOGUE_CHOICES, measure_catalogues
 from .writing import header_cards, template_checksums, write_all, write_random_weights, write_weights

@@ -7,9 +7,9 @@ import numpy as np
 
 from ..errors import DataError
 from ..methods import Decontamination
-from ..two_point import Correlation, angular_correlation
+from ..two_point import Correlation, angular_correlation, random_pairs
 
-ESTIMATORS = ("auto", "catalogue", "pixels")
+CATALOGUE_CHOICES = ("auto", "catalogue", "pixels")
 
 MAX_OBJECTS = 1_000_000
 """Galaxies and randoms up to which ``auto`` counts pairs of objects."""
@@ -57,7 +57,9 @@ def measure_catalogues(sample, result: Decontamination, estimator: str = "auto")
         positions.append((objects.ra[inside], objects.dec[inside]))
         weights.append(weight[inside])
     weighted = {"galaxy_weights": weights[0], "random_weights": weights[1]}
+    bins = {"edges_arcmin": CATALOGUE_EDGES}
+    bins["unweighted_rr"] = random_pairs(positions[1], **bins)
     return {
-        "observed": angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES),
-        result.method: angular_correlation(*positions, edges_arcmin=CATALOGUE_EDGES, **weighted),
+        "observed": angular_correlation(*positions, **bins),
+        result.method: angular_correlation(*positions, **bins, **weighted),
     }
