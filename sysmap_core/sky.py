@@ -58,6 +58,77 @@ class Field:
         full[self.pixels] = values
         return full
 
+    def contrast(self, density: np.ndarray) -> np.ndarray:
+        """Overdensity of a density, relative to its mean over the footprint as counts have it.
+
+        Parameters
+        ----------
+        density : ndarray, shape (n_pix,)
+            Density of every pixel, in any unit.
+
+        Returns
+        -------
+        ndarray, shape (n_pix,)
+            Density over its mean, weighted by the expected counts, less one [1].
+        """
+        return density / np.average(density, weights=self.expected) - 1.0
+
+    def restricted(self, pixels: np.ndarray) -> Field:
+        """The same galaxies on a part of the footprint, relative to the mean density there.
+
+        Parameters
+        ----------
+        pixels : ndarray of int, shape (n_kept,)
+            HEALPix indices, some of those of the field.
+
+        Returns
+        -------
+        Field
+            On ``pixels``, in their order.
+
+        Raises
+        ------
+        DataError
+            When a pixel is not one of the field, or the part holds no galaxy.
+        """
+        kept = places_in(self.pixels, pixels)
+        expected = self.expected[kept]
+        galaxies = (1.0 + self.delta[kept]) * expected
+        if not galaxies.sum() > 0:
+            msg = f"the {len(kept)} pixels that are kept hold no galaxy: keep more of the {self.n_pix}"
+            raise DataError(msg)
+        expected = expected * (galaxies.sum() / expected.sum())
+        return Field(galaxies / expected - 1.0, expected, self.pixels[kept], self.nside)
+
+
+def places_in(pixels: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Where the pixels of a part are among those of a footprint.
+
+    Parameters
+    ----------
+    pixels : ndarray of int, shape (n_pix,)
+        Footprint.
+    part : ndarray of int, shape (n_kept,)
+        Some of its pixels.
+
+    Returns
+    -------
+    ndarray of int, shape (n_kept,)
+        Indices into ``pixels``.
+
+    Raises
+    ------
+    DataError
+        When there is none, or one is not in the footprint.
+    """
+    pixels, part = np.asarray(pixels), np.asarray(part)
+    strange = np.sum(~np.isin(part, pixels))
+    if strange or not len(part):
+        msg = f"{strange} of {len(part)} pixels are not among the {len(pixels)} of the footprint: give some of these"
+        raise DataError(msg)
+    order = np.argsort(pixels)
+    return order[np.searchsorted(pixels, part, sorter=order)]
+
 
 def check_nside(nside: int) -> int:
     """Resolution, if it is one that HEALPix has.
