@@ -142,8 +142,9 @@ def fraction_and_error(hits: np.ndarray) -> Measured:
     -----
     The error is :math:`\sqrt{s (1 - s) / n}` with :math:`s = (k + 1) / (n + 2)` for k of n: one hit and one miss more
     than were seen, the mean of the posterior of a uniform prior.  With the share k / n itself, none of n would have
-    no error.  To keep the variance above a floor of :math:`1 / 4n` instead gives :math:`1 / 2n` for none of n, where a
-    share of :math:`1.1 / n` is still as likely as a one-sigma deviation; here it is about :math:`1 / n`.
+    no error.  A floor of :math:`1 / 4n` for the share times its complement gives none of n an error of
+    :math:`1 / 2n`, but a share of :math:`1.1 / n` would still show none with the 32 % of a one-sigma deviation; here
+    the error is about :math:`1 / n`.  Near zero and one, and for few trials, it is on the safe side.
 
     Examples
     --------

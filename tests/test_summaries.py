@@ -79,7 +79,7 @@ def test_none_and_all_have_an_error(n):
     assert binom.pmf(0, n, limit) == pytest.approx(0.32)
     for hits in (np.zeros(n, bool), np.ones(n, bool)):
         assert fraction_and_error(hits).error == pytest.approx(limit, rel=0.3)
-        # what a floor of 1 / 4n on the variance would give
+        # what a floor of 1 / 4n for p (1 - p) would give
         assert 0.5 / n < 0.6 * limit
 
 
