@@ -37,6 +37,26 @@ class Field:
     pixels: np.ndarray
     nside: int | None
 
+    @classmethod
+    def blank(cls, pixels: np.ndarray, nside: int, expected: float = 1.0) -> Field:
+        """Field without structure: a footprint to draw maps on, or realisations.
+
+        Parameters
+        ----------
+        pixels : ndarray of int, shape (n_pix,)
+            HEALPix indices, RING, equatorial.
+        nside : int
+            Their resolution.
+        expected : float
+            Expected galaxies in every pixel [galaxies].
+
+        Returns
+        -------
+        Field
+            With an overdensity of zero.
+        """
+        return cls(np.zeros(len(pixels)), np.full(len(pixels), float(expected)), pixels, nside)
+
     @property
     def n_pix(self) -> int:
         """Number of footprint pixels."""

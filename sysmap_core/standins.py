@@ -180,8 +180,7 @@ def pixel_sample(
     spectrum *= pixel_window(nside, default_lmax(nside)) ** 2
     spectrum *= rms**2 / variance(spectrum)
     gaussian, _ = gaussian_spectrum(spectrum)
-    blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), pixels, nside)
-    return PixelSample(blank, spectrum, gaussian)
+    return PixelSample(Field.blank(pixels, nside, galaxies_per_pixel), spectrum, gaussian)
 
 
 def _seen(templates: Conditions, mask: np.ndarray, nside: int) -> Conditions:

@@ -160,6 +160,26 @@ def fraction_and_error(hits: np.ndarray) -> Measured:
     return Measured(float(hits.mean()), float(np.sqrt(smooth * (1.0 - smooth) / len(hits))))
 
 
+def span_text(values: np.ndarray, spec: str = ".2f", unit: str = "") -> str:
+    """Smallest and largest value as they stand in a sentence.
+
+    Parameters
+    ----------
+    values : ndarray
+        Numbers of any shape.
+    spec : str
+        Format of both.
+    unit : str
+        What stands behind them.
+
+    Returns
+    -------
+    str
+        Such as ``0.90 to 1.10``.
+    """
+    return f"{np.min(values):{spec}} to {np.max(values):{spec}}{unit}"
+
+
 def errors_of(cov: np.ndarray) -> np.ndarray:
     """Errors of the single amplitudes, from their covariance.
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.sky import check_nside, footprint, overdensity, pixel_counts
+from sysmap_core.sky import Field, check_nside, footprint, overdensity, pixel_counts
 
 NSIDE = 8
 NPIX = hp.nside2npix(NSIDE)
@@ -99,6 +99,12 @@ def uneven():
     rng = np.random.default_rng(2)
     coverage = rng.uniform(0.2, 1, NPIX)
     return overdensity(rng.poisson(30 * coverage).astype(float), coverage, np.arange(50, 500))
+
+
+def test_blank_field():
+    field = Field.blank(np.array([4, 9]), NSIDE, 30)
+    assert (field.n_pix, field.n_galaxies, field.nside) == (2, 60.0, NSIDE)
+    assert not field.delta.any()
 
 
 def test_contrast_is_relative_to_the_mean_of_the_counts(uneven):

@@ -12,6 +12,7 @@ from sysmap_core.summaries import (
     fraction_and_error,
     mean_and_error,
     pulls,
+    span_text,
     spread_and_error,
 )
 
@@ -88,6 +89,11 @@ def test_outcomes_of_one_trial_are_one_trial():
     share, error = fraction_and_error(hits)
     assert share == pytest.approx(1 / 6)
     assert error == pytest.approx(np.sqrt(0.25 * 0.75 / 3))
+
+
+def test_span_of_numbers():
+    assert span_text([[1.0, -0.25], [3.0, 2.0]]) == "-0.25 to 3.00"
+    assert span_text(pd.Series([1.0]), ".0f", " %") == "1 to 1 %"
 
 
 def test_errors_and_pulls():
