@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import healpy as hp
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter
+from scipy.stats import norm
 
 from .methods import METHODS, Decontamination
 from .sky import Field
+from .summaries import Measured
 from .two_point import Correlation
 
 OBSERVED = "#333333"
@@ -67,6 +71,101 @@ def label(name: str) -> str:
         For legends.
     """
     return METHODS[name].label if name in METHODS else name
+
+
+def legend_below(ax: Axes, ncols: int = 3) -> None:
+    """Legend of one panel below the whole figure.
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel with the labels.
+    ncols : int
+        Columns.
+    """
+    ax.figure.legend(*ax.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=ncols)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Numbers of a logarithmic axis as people write them, also at 2, 3 and 5 times a power of ten.
+
+    Parameters
+    ----------
+    axis : Axis
+        ``ax.xaxis`` or ``ax.yaxis``, its scale set.
+    """
+    axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axis.set_minor_formatter(FuncFormatter(lambda x, _: f"{x:g}" if f"{x:.0e}"[0] in "235" else ""))
+
+
+def ticks_at(axis: Axis, values: Sequence[float], form: str = "{:g}") -> None:
+    """Ticks at given values, those that are in sight, and no others.
+
+    Parameters
+    ----------
+    axis : Axis
+        ``ax.xaxis`` or ``ax.yaxis``, its scale and limits set.
+    values : sequence of float
+        Places, in the unit of the axis.
+    form : str
+        Format of their labels.
+    """
+    low, high = sorted(axis.get_view_interval())
+    shown = [value for value in values if low <= value <= high]
+    axis.set_ticks(shown, [form.format(value) for value in shown])
+    axis.set_ticks([], minor=True)
+
+
+def points(
+    ax: Axes,
+    x: np.ndarray,
+    results: Mapping[str, Measured],
+    styles: Mapping[str, Mapping] | None = None,
+    *,
+    step: float = 0.02,
+) -> None:
+    """Several sets of points with errors, side by side so that none hides another.
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel, the scale of its x axis set.
+    x : ndarray, shape (n,)
+        Common place of the points.
+    results : mapping of str to Measured
+        Values and errors of shape (n,) by label.
+    styles : mapping of str to mapping, optional
+        What :meth:`~matplotlib.axes.Axes.errorbar` gets, by label.
+    step : float
+        Distance of neighbours, in units of x; on a logarithmic axis relative to x.
+    """
+    x = np.asarray(x, float)
+    for i, (name, (value, error)) in enumerate(results.items()):
+        shift = step * (i - (len(results) - 1) / 2)
+        style = {"fmt": "o-", "ms": 4.5, "lw": 1.3, "label": name} | dict((styles or {}).get(name, {}))
+        ax.errorbar(x * (1.0 + shift) if ax.get_xscale() == "log" else x + shift, value, yerr=error, **style)
+
+
+def pull_histogram(ax: Axes, pulls: Mapping[str, np.ndarray], colours: Mapping[str, str]) -> None:
+    """Histograms of deviations over their errors, beside the unit normal that they should follow.
+
+    Parameters
+    ----------
+    ax : Axes
+        Panel.
+    pulls : mapping of str to ndarray
+        Deviations in units of their errors, of any shape, by label.
+    colours : mapping of str to str
+        Colour by label.
+    """
+    limit = max(4.0, np.ceil(max(np.abs(values).max() for values in pulls.values())))
+    bins, grid = np.linspace(-limit, limit, 61), np.linspace(-limit, limit, 400)
+    for name, values in pulls.items():
+        style = {"density": True, "histtype": "stepfilled", "alpha": 0.5}
+        ax.hist(np.ravel(values), bins, color=colours[name], label=name, **style)
+    ax.plot(grid, norm.pdf(grid), color="black", lw=1.2, label="unit normal")
+    ax.set(ylabel="density [1]")
+    ax.legend(fontsize=8.5, loc="upper left")
 
 
 def sky_maps(
@@ -162,7 +261,7 @@ def amplitudes(results: Mapping[str, Decontamination], truth: Mapping[str, np.nd
         ax.axvline(0.0, color="0.5", lw=0.8)
         ax.set_xlabel(title)
     axes[0, 0].set_yticks(place, names)
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=5)
+    legend_below(axes[0, 0], ncols=5)
     return fig
 
 
@@ -227,11 +326,10 @@ def two_point(curves: Mapping[str, Correlation], reference: str, labels: Mapping
     for ax in (top, bottom):
         ax.axhline(0.0, color="0.5", lw=0.8)
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-        ax.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: f"{x:g}" if f"{x:.0e}"[0] in "235" else ""))
+        plain_numbers(ax.xaxis)
     top.set_ylabel(r"$w(\theta)$ [1]")
     bottom.set(xlabel=r"$\theta$ [deg]", ylabel=f"ratio to\n{(labels or {}).get(reference, reference)}")
-    fig.legend(*top.get_legend_handles_labels(), fontsize=9, loc="outside lower center", ncols=3)
+    legend_below(top)
     return fig
 
 

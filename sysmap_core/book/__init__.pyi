@@ -3,8 +3,9 @@ __all__ = [
     "output_folder",
     "parameters",
     "provenance",
+    "timed",
 ]
 
 from . import parameters
-from .origins import provenance
+from .origins import provenance, timed
 from .output import RESULTS, output_folder

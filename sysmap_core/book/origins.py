@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import Any
 
 PACKAGES = ("sysmap-core", "numpy", "jax", "healpy", "astropy", "scikit-learn", "treecorr", "glass")
 
@@ -32,3 +33,29 @@ def provenance(*, seed: int, sources: Mapping[str, str], started: float) -> dict
     facts |= dict(sources)
     facts["run time"] = f"{time.perf_counter() - started:.1f} s"
     return facts
+
+
+def timed(
+    function: Callable[..., Any], *arguments: Any, clock: Callable[[], float] = time.perf_counter, **options: Any
+) -> tuple[Any, float]:
+    """Call a function, and say how long it took.
+
+    Parameters
+    ----------
+    function : callable
+        What is timed.
+    *arguments, **options
+        What it is called with.
+    clock : callable
+        Seconds: wall time by default, :func:`time.process_time` for that of the processor.
+
+    Returns
+    -------
+    result : object
+        What the function returned.
+    seconds : float
+        Time between call and return [s].
+    """
+    start = clock()
+    result = function(*arguments, **options)
+    return result, clock() - start

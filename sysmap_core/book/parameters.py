@@ -284,6 +284,51 @@ CONVENTIONS: dict[str, Callable[[Any], Any]] = {
 """What a parameter of a given name may be, in every notebook: a function that returns its normal form."""
 
 
+def at_least(least: float, **values: float) -> None:
+    """Refuse parameters that are too small.
+
+    Parameters
+    ----------
+    least : float
+        Smallest value allowed.
+    **values : float
+        Parameters by name; a list stands for its length.
+
+    Raises
+    ------
+    ParameterError
+        Which one is too small.
+
+    Examples
+    --------
+    >>> from sysmap_core import parameters
+    >>> parameters.at_least(2, n_fields=100, edges=[2, 10, 20])
+    """
+    for name, value in values.items():
+        if (len(value) if isinstance(value, (list, tuple)) else value) < least:
+            msg = f"{name} is {value}: give {least} or more"
+            raise ParameterError(msg)
+
+
+def equally_many(**values: list) -> None:
+    """Refuse lists that belong together and differ in length, or are empty.
+
+    Parameters
+    ----------
+    **values : list
+        Parameters by name.
+
+    Raises
+    ------
+    ParameterError
+        How long they are.
+    """
+    lengths = [len(value) for value in values.values()]
+    if len(set(lengths)) > 1 or not lengths[0]:
+        msg = f"{', '.join(values)} hold {', '.join(map(str, lengths))} values: give equally many"
+        raise ParameterError(msg)
+
+
 def check(**values: Any) -> SimpleNamespace:
     """Values of parameters in their normal form, for the cell below the parameters.
 

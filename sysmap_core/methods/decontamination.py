@@ -115,6 +115,26 @@ class Decontamination:
         """How the fit ended, in words."""
         return self.diagnostics.get("status", "exact")
 
+    @property
+    def density(self) -> np.ndarray:
+        """Mean density that the fit expects in every pixel, 1 + A, shape (n_pix,) [1]."""
+        return self.random_weights / self.galaxy_weights
+
+    def corrected(self, density: np.ndarray) -> np.ndarray:
+        """Overdensity of a density of galaxies under both weights.
+
+        Parameters
+        ----------
+        density : ndarray, shape (n_pix,)
+            Contaminated density, without Poisson noise where only the error of the fit is to be seen [any unit].
+
+        Returns
+        -------
+        ndarray, shape (n_pix,)
+            Weighted density over the unweighted mean, less the weight of the randoms [1].
+        """
+        return self.galaxy_weights * density / np.mean(density) - self.random_weights
+
     def to_dict(self, *, maps: bool = True) -> dict:
         """Everything in plain Python types, for a JSON file.
 

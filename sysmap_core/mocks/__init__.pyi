@@ -2,10 +2,12 @@ __all__ = [
     "MatchedSpectrum",
     "Mock",
     "MockCatalog",
+    "MockSurvey",
     "PixelSample",
     "ShellMock",
     "clustered_counts",
     "clustered_field",
+    "clustering_sigma",
     "draw_redshifts",
     "drawn_lognormal",
     "expected_counts",
@@ -21,6 +23,7 @@ __all__ = [
     "match_band_powers",
     "match_correlation",
     "match_measurement",
+    "mock_survey",
     "null_realisations",
     "pixel_sample",
     "read_mock",
@@ -35,7 +38,7 @@ __all__ = [
 ]
 
 from .footprints import ls10_south_footprint, survey_mask
-from .galaxy_spectrum import shape_spectrum
+from .galaxy_spectrum import clustering_sigma, shape_spectrum
 from .lognormal import (
     Mock,
     drawn_lognormal,
@@ -57,3 +60,4 @@ from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, she
 from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
 from .suite import MockCatalog, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
 from .suite_files import read_mock, write_mock
+from .surveys import MockSurvey, mock_survey

@@ -6,7 +6,6 @@ __all__ = [
     "Truth",
     "amplitudes",
     "cell_coverage",
-    "clustering_sigma",
     "data_file",
     "data_folder",
     "find_sample",
@@ -26,7 +25,7 @@ __all__ = [
 
 from .data_files import data_file, data_folder
 from .lrg import read_lrg_counts, read_lrg_pixels, read_lrg_reference
-from .ls10 import clustering_sigma, sample_spectrum
+from .ls10 import sample_spectrum
 from .observing import simulated_conditions
 from .registry import SAMPLES, find_sample, load_sample
 from .sample import PixelMaps, Sample, SampleInfo, Truth

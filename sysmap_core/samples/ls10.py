@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ParameterError
-from ..harmonic import pixel_window, variance
-from ..mocks import shape_spectrum
-from ..sky import check_nside
+from ..mocks import clustering_sigma, shape_spectrum
 from .sample import SampleInfo
 
 
@@ -34,24 +32,6 @@ LS10_SAMPLES = tuple(
 """Comparat et al. 2025 (arXiv:2503.19796), volume-limited in stellar mass above z = 0.05."""
 
 _SIGMA_LMAX = 767  # band limit of the fields that are simulated
-
-
-def clustering_sigma(cl: np.ndarray, nside: int) -> float:
-    """Rms of a field averaged over HEALPix pixels.
-
-    Parameters
-    ----------
-    cl : ndarray, shape (lmax + 1,)
-        Power spectrum of the field itself, without a pixel window [sr].
-    nside : int
-        Resolution.
-
-    Returns
-    -------
-    float
-        Standard deviation of the pixel averages [1].
-    """
-    return float(np.sqrt(variance(cl * pixel_window(check_nside(nside), len(cl) - 1) ** 2)))
 
 
 def sample_spectrum(info: SampleInfo, lmax: int) -> np.ndarray:

@@ -110,6 +110,16 @@ class Sample:
     missing: str
     notes: tuple[str, ...]
 
+    @property
+    def origin(self) -> str:
+        """Whether the galaxies are simulated or real, in words."""
+        return "simulated galaxies" if self.simulated else "real galaxies"
+
+    @property
+    def caption(self) -> str:
+        """What a figure of the sample shows: sample, resolution and origin."""
+        return f"{self.identifier}, NSIDE {self.nside}: {self.origin}"
+
 
 @dataclass(frozen=True)
 class PixelMaps:

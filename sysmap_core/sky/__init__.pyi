@@ -1,5 +1,6 @@
 __all__ = [
     "AVERAGES",
+    "MIN_COVERAGE",
     "Catalogue",
     "Field",
     "Footprint",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 from .catalogues import Catalogue, catalogue_checksum, read_catalogue
-from .field import Field, footprint, overdensity
+from .field import MIN_COVERAGE, Field, footprint, overdensity
 from .fits_files import first_table, fits_tables, native, read_columns
 from .footprints import Footprint, Memory, shared_footprint
 from .healpix_io import declared, header_frame, read_map, write_map

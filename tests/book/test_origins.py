@@ -1,6 +1,6 @@
 import time
 
-from sysmap_core.book.origins import PACKAGES, provenance
+from sysmap_core.book.origins import PACKAGES, provenance, timed
 
 
 def test_facts_of_a_run():
@@ -9,3 +9,8 @@ def test_facts_of_a_run():
     assert facts["galaxies"] == "simulated, seed 7"
     assert set(PACKAGES) <= set(facts)
     assert facts["run time"].endswith(" s")
+
+
+def test_time_of_a_call():
+    ticks = iter([1.0, 3.5])
+    assert timed(max, 1, 2, clock=lambda: next(ticks), key=abs) == (2, 2.5)

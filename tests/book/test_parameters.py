@@ -185,3 +185,19 @@ def test_check_takes_the_command_line_form_of_a_list(tables):
 def test_check_refuses(tables, values, problem):
     with pytest.raises(ParameterError, match=problem):
         parameters.check(**values)
+
+
+def test_small_parameters():
+    parameters.at_least(2, n=2, edges=[1, 2])
+    with pytest.raises(ParameterError, match="n_fields is 1: give 2 or more"):
+        parameters.at_least(2, n_mocks=3, n_fields=1)
+    with pytest.raises(ParameterError, match=r"levels is \[0\]: give 2 or more"):
+        parameters.at_least(2, levels=[0])
+
+
+def test_lists_that_belong_together():
+    parameters.equally_many(a=[1, 2], b=["x", "y"])
+    with pytest.raises(ParameterError, match="a, b, c hold 2, 2, 1 values: give equally many"):
+        parameters.equally_many(a=[1, 2], b=[3, 4], c=[5])
+    with pytest.raises(ParameterError, match="a, b hold 0, 0 values"):
+        parameters.equally_many(a=[], b=[])

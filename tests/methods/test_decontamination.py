@@ -212,3 +212,16 @@ def test_strong_fields_have_errors_from_realisations():
     assert np.all((ratio > 0.7) & (ratio < 3.0))
     linear = decontaminate(strong.field(0), strong.templates, "OLS", spectrum=strong.spectrum)
     assert linear.covariance == "analytic"
+
+
+def test_weights_correct_a_density(sky):
+    """The density that a fit expects, and what both weights make of a density."""
+    field = sky.field(1, a=0.1, b=0.1)
+    fit = decontaminate(field, sky.templates, "GLS-comb", spectrum=sky.spectrum)
+    np.testing.assert_allclose(fit.density, 1 + fit.a @ sky.templates.values)
+    scale = np.mean(1 + field.delta)
+    np.testing.assert_allclose(fit.corrected((1 + field.delta) * 7) * scale, _weighted(fit, field, scale))
+
+
+def _weighted(fit, field, scale):
+    return fit.galaxy_weights * (1 + field.delta) - scale * fit.random_weights

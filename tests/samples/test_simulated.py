@@ -111,6 +111,7 @@ def test_one_seed_is_one_field_at_all_resolutions(samples):
 def test_everything_simulated_is_labelled(samples):
     sample = samples[0]
     assert sample.simulated
+    assert sample.caption == f"{INFO.identifier}, NSIDE {NSIDE}: simulated galaxies"
     assert samples[3].sources["galaxies"] == samples[3].sources["randoms"] == "simulated, seed 3"
     assert "simulated (seed 3)" in samples[3].notes[0]
     assert "f_sky = 0.44" in sample.notes[0]

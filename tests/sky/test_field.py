@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError
-from sysmap_core.sky.field import footprint, overdensity
+from sysmap_core.sky.field import Field, footprint, overdensity
 
 NSIDE = 8
 
@@ -60,3 +60,45 @@ def test_empty_overlap_of_galaxies_and_randoms():
 def test_maps_of_two_resolutions():
     with pytest.raises(DataError, match="galaxies have 768 pixels and the coverage 3072: bring both to one nside"):
         overdensity(np.ones(NPIX), np.ones(4 * NPIX), np.array([4, 9]))
+
+
+@pytest.fixture
+def uneven():
+    rng = np.random.default_rng(2)
+    coverage = rng.uniform(0.2, 1, NPIX)
+    return overdensity(rng.poisson(30 * coverage).astype(float), coverage, np.arange(50, 500))
+
+
+def test_blank_field():
+    field = Field.blank(np.array([4, 9]), NSIDE, 30)
+    assert (field.n_pix, field.n_galaxies, field.nside) == (2, 60.0, NSIDE)
+    assert not field.delta.any()
+
+
+def test_contrast_is_relative_to_the_mean_of_the_counts(uneven):
+    np.testing.assert_allclose(uneven.contrast(5 * (1 + uneven.delta)), uneven.delta, atol=1e-14)
+    assert np.average(uneven.contrast(np.arange(450.0)), weights=uneven.expected) == pytest.approx(0, abs=1e-12)
+
+
+def test_restricted_field_is_that_of_the_part(uneven):
+    kept = uneven.pixels[::-3]
+    galaxies = uneven.full_sky((1 + uneven.delta) * uneven.expected, 0.0)
+    wanted = overdensity(galaxies, uneven.full_sky(uneven.expected, 0.0), kept)
+    part = uneven.restricted(kept)
+    np.testing.assert_array_equal(part.pixels, kept)
+    np.testing.assert_allclose(part.delta, wanted.delta, atol=1e-14)
+    np.testing.assert_allclose(part.expected, wanted.expected, rtol=1e-14)
+    assert part.nside == NSIDE
+
+
+def test_restriction_to_strange_pixels(uneven):
+    with pytest.raises(DataError, match="1 of 2 pixels are not among the 450 of the footprint"):
+        uneven.restricted(np.array([49, 50]))
+    with pytest.raises(DataError, match="0 of 0 pixels are not among the 450 of the footprint"):
+        uneven.restricted(np.array([], int))
+
+
+def test_restriction_to_no_galaxies():
+    field = overdensity(np.arange(NPIX, dtype=float), np.ones(NPIX), np.arange(9))
+    with pytest.raises(DataError, match="the 1 pixels that are kept hold no galaxy: keep more of the 9"):
+        field.restricted(np.array([0]))

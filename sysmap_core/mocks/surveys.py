@@ -1,0 +1,137 @@
+"""Simulated surveys of positions on the footprint of LS10: from clustering to catalogues and back to pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import healpy as hp
+import numpy as np
+
+from ..errors import ParameterError
+from ..sky import MIN_COVERAGE, Catalogue, Field, footprint, overdensity, pixel_counts, to_nside
+from .footprints import ls10_south_footprint
+from .galaxy_spectrum import clustering_sigma, shape_spectrum
+from .lognormal import Mock, simulate_catalogue
+
+
+@dataclass(frozen=True)
+class MockSurvey:
+    """What is needed to draw catalogues of clustered galaxies, and to count them.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (lmax + 1,)
+        Power spectrum of the true field, without a pixel window [sr].
+    mask : ndarray of bool, shape (12 nside_field^2,)
+        Observed sky, at the resolution at which fields are made.
+    coverage : ndarray, shape (12 nside^2,)
+        Observed share of the pixels of the run, or their randoms.
+    pixels : ndarray of int, shape (n_pix,)
+        Footprint.
+    nside : int
+        Resolution of the run.
+    """
+
+    spectrum: np.ndarray
+    mask: np.ndarray
+    coverage: np.ndarray
+    pixels: np.ndarray
+    nside: int
+
+    def draw(
+        self,
+        number: float,
+        rng_field: np.random.Generator,
+        rng_galaxies: np.random.Generator,
+        additive: np.ndarray | None = None,
+        multiplicative: np.ndarray | None = None,
+    ) -> Mock:
+        """Catalogue of a new lognormal field.
+
+        Parameters
+        ----------
+        number : float
+            Galaxies wanted on average over fields.
+        rng_field, rng_galaxies : numpy.random.Generator
+            Sources of randomness of the field, and of counts and positions.
+        additive, multiplicative : ndarray, shape (n_pix,), optional
+            Contamination A_p and B_p on the footprint [1].
+
+        Returns
+        -------
+        Mock
+            Galaxies, and the true overdensity at ``nside``.
+        """
+        rngs = {"rng_field": rng_field, "rng_galaxies": rng_galaxies}
+        contamination = {
+            name: None if values is None else self.full_sky(values)
+            for name, values in (("additive", additive), ("multiplicative", multiplicative))
+        }
+        return simulate_catalogue(self.spectrum, self.mask, number, self.nside, **rngs, **contamination)
+
+    def full_sky(self, values: np.ndarray) -> np.ndarray:
+        """Full-sky map of values on the footprint, zero elsewhere, shape (12 nside^2,)."""
+        full = np.zeros(hp.nside2npix(self.nside))
+        full[self.pixels] = values
+        return full
+
+    def counted(self, galaxies: Catalogue) -> Field:
+        """Overdensity of a catalogue on the footprint.
+
+        Parameters
+        ----------
+        galaxies : Catalogue
+            Positions [deg].
+
+        Returns
+        -------
+        Field
+            With the expected counts of the coverage.
+
+        Raises
+        ------
+        DataError
+            When no galaxy lies on the footprint.
+        """
+        counts = pixel_counts(galaxies.ra, galaxies.dec, self.nside)
+        return overdensity(counts, self.coverage, self.pixels)
+
+
+def mock_survey(nside: int, rms: float, *, finer: int = 4, min_coverage: float = MIN_COVERAGE) -> MockSurvey:
+    """Survey with the clustering of LS10 galaxies on a stand-in for their footprint.
+
+    Parameters
+    ----------
+    nside : int
+        Resolution of the run.
+    rms : float
+        rms of the true overdensity in a pixel [1].
+    finer : int
+        Resolution of the fields and of the mask, over that of the run.
+    min_coverage : float
+        Smallest coverage of a footprint pixel, relative to the largest.
+
+    Returns
+    -------
+    MockSurvey
+        Nothing is drawn yet.
+
+    Raises
+    ------
+    ParameterError
+        When the rms is not positive.
+
+    Examples
+    --------
+    >>> survey = mock_survey(8, 0.3)
+    >>> len(survey.mask) // len(survey.coverage)
+    16
+    """
+    if not rms > 0:
+        msg = f"rms is {rms}: give a positive number"
+        raise ParameterError(msg)
+    mask = ls10_south_footprint(finer * nside)
+    coverage = to_nside(mask.astype(float), nside)
+    spectrum = shape_spectrum(3 * finer * nside - 1)
+    spectrum *= (rms / clustering_sigma(spectrum, nside)) ** 2
+    return MockSurvey(spectrum, mask, coverage, footprint(coverage, min_coverage), nside)

@@ -1,0 +1,61 @@
+"""Simulated surveys of positions: what is put in is counted again."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sysmap_core.errors import ParameterError
+from sysmap_core.mocks.galaxy_spectrum import clustering_sigma
+from sysmap_core.mocks.surveys import mock_survey
+
+NSIDE = 8
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return mock_survey(NSIDE, 0.3, finer=2)
+
+
+def rngs(seed):
+    return map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+
+
+def test_spectrum_has_the_rms_that_was_asked_for(survey):
+    assert clustering_sigma(survey.spectrum, NSIDE) == pytest.approx(0.3)
+    assert len(survey.spectrum) == 3 * 2 * NSIDE
+
+
+def test_footprint_is_what_is_covered(survey):
+    assert survey.mask.size == 4 * survey.coverage.size
+    np.testing.assert_array_equal(survey.pixels, np.flatnonzero(survey.coverage >= 0.1))
+    assert len(mock_survey(NSIDE, 0.3, finer=4, min_coverage=0.9).pixels) < len(survey.pixels)
+
+
+def test_galaxies_are_counted_on_the_footprint(survey):
+    mock = survey.draw(50_000, *rngs(1))
+    field = survey.counted(mock.galaxies)
+    assert len(mock.galaxies) == pytest.approx(50_000, rel=0.2)
+    np.testing.assert_array_equal(field.pixels, survey.pixels)
+    truth = field.contrast(1 + mock.delta[field.pixels])
+    assert np.corrcoef(truth, field.delta)[0, 1] > 0.9
+
+
+def test_contamination_changes_the_counts_where_it_is(survey):
+    step = np.where(np.arange(len(survey.pixels)) % 2, -0.5, 0.5)
+    clean, dirty = (survey.counted(survey.draw(4e5, *rngs(2), additive=a).galaxies) for a in (None, step))
+    assert np.mean((dirty.delta - clean.delta) * step) / 0.25 == pytest.approx(1.0, abs=0.1)
+    full = survey.full_sky(step)
+    np.testing.assert_array_equal(full[survey.pixels], step)
+    assert np.abs(full).sum() == np.abs(step).sum()
+
+
+def test_a_survey_takes_the_coverage_of_randoms(survey):
+    halved = replace(survey, coverage=survey.coverage * 2, pixels=survey.pixels[:50])
+    field = halved.counted(survey.draw(1e4, *rngs(3)).galaxies)
+    assert field.n_pix == 50
+
+
+def test_a_field_needs_some_clustering():
+    with pytest.raises(ParameterError, match="rms is 0: give a positive number"):
+        mock_survey(NSIDE, 0)
