@@ -1,4 +1,6 @@
 __all__ = [
+    "SCENARIOS",
+    "ContaminationScenario",
     "MatchedSpectrum",
     "Mock",
     "MockCatalog",
@@ -35,8 +37,9 @@ __all__ = [
 from .footprints import ls10_south_footprint, survey_mask
 from .galaxy_spectrum import shape_spectrum
 from .lognormal import Mock, expected_counts, gaussian_spectrum, independent_pixels, lognormal_field, simulate_catalogue
+from .mock_catalogue import SCENARIOS, ContaminationScenario, MockCatalog
 from .realisations import PixelSample, clustered_counts, clustered_field, null_realisations, pixel_sample
 from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, shell_spectra, simulate_shells
 from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
-from .suite import MockCatalog, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
+from .suite import log_spectrum, make_mock_catalog, make_mock_suite, sample_together
 from .suite_files import read_mock, write_mock

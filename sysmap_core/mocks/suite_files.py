@@ -12,7 +12,7 @@ from astropy.io import fits
 
 from ..errors import DataError, MissingDataError
 from ..files import replacing
-from .suite import MockCatalog
+from .mock_catalogue import MockCatalog
 
 CARDS: Mapping[str, tuple[str, str]] = {
     "SCENARIO": ("scenario", "contamination"),
