@@ -11,7 +11,7 @@ from sysmap_core.inference.posterior import fit_model
 from sysmap_core.methods.resampling import KINDS, block_bootstrap, jackknife, mock_covariance
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.patches import spatial_patches
-from sysmap_core.sys_mapping.resampling import block_bootstrap_variance, jackknife_covariance
+from sysmap_core.sys_mapping.bootstrap import block_bootstrap_variance, jackknife_covariance
 from sysmap_core.templates.template_set import TemplateSet
 
 SIGMA = 0.3
