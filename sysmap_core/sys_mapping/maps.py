@@ -1,4 +1,4 @@
-"""The array interface: synthetic and real template maps, counts, overdensity and fields as plain functions of arrays.
+"""The array interface: synthetic and real template maps, counts and overdensity as plain functions of arrays.
 
 Maps cover the full sky, RING, equatorial.
 """

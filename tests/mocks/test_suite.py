@@ -39,26 +39,11 @@ def test_scenarios_share_field_templates_and_randoms(mocks):
         assert len(mock.galaxies) == pytest.approx(len(first.galaxies), rel=0.02)
 
 
-def test_numbers_of_a_catalogue(mocks):
-    for mock in mocks.values():
-        assert (mock.n_sys, mock.n_pix) == (2, 12 * NSIDE**2)
-        assert mock.n_gal == len(mock.ra_gal) == len(mock.galaxies)
-        assert mock.n_rand == len(mock.dec_rand)
-        assert mock.n_good_pix == np.sum(mock.mask)
-
-
 def test_right_ascensions_are_of_one_turn(mocks):
     for mock in mocks.values():
         for ra in (mock.ra_gal, mock.ra_rand):
             assert np.all((ra >= 0.0) & (ra < 360.0))
     assert _within_turn(np.array([-1e-20, 360.0, -44.0])).tolist() == [0.0, 0.0, 316.0]
-
-
-def test_multiplicative_scenario_of_sys_mapping():
-    """With a = 0, as that package simulates it."""
-    mock = make_mock_catalog(8, 2, np.zeros(2), B, scenario="combined", n_mean=1.0)
-    expected = mock.delta_true * (1 + B @ mock.templates)
-    np.testing.assert_allclose(mock.delta_obs, np.maximum(expected, -1), atol=1e-12)
 
 
 def test_truth_of_the_scenarios(mocks):

@@ -20,7 +20,6 @@ SIGNATURES = {
     "transform_params_from_rotated": "a_rot, b_rot, rotation_matrix",
     "debias_params": "a_hat, b_hat, var_a, var_b",
     "correct_two_point_function": "w_obs, a_hat, b_hat, var_a, var_b, template_correlations",
-    "compute_two_point_correction": "w_obs, a_sq, b_sq, template_correlations",
 }
 
 
@@ -116,9 +115,6 @@ def test_one_variance_for_all():
             r"a_rot \(2,\), b_rot \(3,\) and rotation_matrix \(2, 2\)",
         ),
         (lambda: debias_params([1, 2], [1], [1], [1]), r"a_hat has shape \(2,\) and var_a \(1,\)"),
-        (lambda: compute_two_point_correction([1], [1, 2], [1, 2], [[1]]), "numbers of templates differ"),
-        (lambda: compute_two_point_correction([1], [[1]], [[1]], [[1]]), "a_sq is a matrix and the corr"),
-        (lambda: compute_two_point_correction([1, 2], [1], [1], [[1]]), r"w_obs has shape \(2,\)"),
     ],
 )
 def test_bad_input(call, message):

@@ -3,13 +3,11 @@ import inspect
 import emcee
 import numpy as np
 import pytest
-from scipy import stats
 from skies import independent_counts
 
 import sysmap_core
-from sysmap_core.backend import jax, jnp
 from sysmap_core.errors import DataError, ParameterError, ShortChainWarning
-from sysmap_core.inference.contamination import MODELS, invert_contamination, n_free_params, pack_params
+from sysmap_core.inference.contamination import MODELS, n_free_params, pack_params
 from sysmap_core.inference.pixel_likelihood import PixelSums
 from sysmap_core.inference.posterior import fit_model
 from sysmap_core.sys_mapping import inference as arrays
@@ -25,7 +23,6 @@ MIXING = np.array([[1.0, 0.0], [0.8, 0.6]])
 
 
 SIGNATURES = {
-    "make_log_likelihood": "n_sys, model, use_skewed=False",
     "make_log_prob": "n_sys, model, delta_g_obs, delta_t, use_skewed=False, sigma_min=1e-06, vectorize=False",
     "run_mcmc": "n_sys, *, model='combined', delta_g_obs, delta_t, use_skewed=False, n_walkers=250, n_steps=1500, "
     "n_burn=300, seed=42, progress=True, vectorize=False",
@@ -46,15 +43,6 @@ def packed(model, skewed):
     return pack_params(A, B, SIGMA, GAMMA if skewed else None, model)
 
 
-def by_scipy(delta, templates, model, skewed):
-    """Eqs. 17 and 18 with the densities of scipy."""
-    b = {"additive": np.zeros(2), "multiplicative": A, "combined": B}[model]
-    field = invert_contamination(delta, templates, A, b)
-    location = -SIGMA * GAMMA / np.sqrt(1 + GAMMA**2) * np.sqrt(2 / np.pi)
-    frozen = stats.skewnorm(GAMMA, location, SIGMA) if skewed else stats.norm(0, SIGMA)
-    return frozen.logpdf(field).sum() - np.log(np.abs(1 + b @ templates)).sum()
-
-
 def chain_of(sky, **arguments):
     few = {"n_walkers": 12, "n_steps": 40, "n_burn": 10, "seed": 3, "progress": False, "vectorize": True}
     with pytest.warns(ShortChainWarning):
@@ -67,46 +55,6 @@ def test_signatures_are_those_of_the_original(name):
     parameters = inspect.signature(function).parameters.values()
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
     assert str(inspect.Signature(plain)) == f"({SIGNATURES[name]})"
-
-
-@pytest.mark.parametrize(("model", "skewed"), CASES)
-def test_log_likelihood_equals_scipy(sky, model, skewed):
-    log_likelihood = make_log_likelihood(2, model, skewed)
-    lnl = log_likelihood(packed(model, skewed), *sky)
-    assert lnl.shape == ()
-    assert float(lnl) == pytest.approx(by_scipy(*sky, model, skewed), rel=1e-11)
-    assert float(jax.jit(log_likelihood)(packed(model, skewed), *sky)) == pytest.approx(float(lnl), rel=1e-12)
-
-
-@pytest.mark.parametrize(("model", "skewed"), CASES[2:])
-def test_gradient_of_the_log_likelihood(sky, model, skewed):
-    log_likelihood = make_log_likelihood(2, model, skewed)
-    theta = packed(model, skewed)
-    gradient = jax.grad(log_likelihood)(theta, *sky)
-    steps = 1e-6 * np.eye(len(theta))
-    slopes = [(log_likelihood(theta + s, *sky) - log_likelihood(theta - s, *sky)) / 2e-6 for s in steps]
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-4)
-
-
-@pytest.mark.parametrize("skewed", [False, True])
-def test_log_likelihood_outside_the_allowed_region(sky, skewed):
-    log_likelihood = make_log_likelihood(2, "combined", skewed)
-    lowest = -sky[1][0].min()
-    outside = [packed("combined", skewed) for _ in range(4)]
-    outside[0][2:4] = 0.96 / lowest, 0.0  # an efficiency of 0.04 in one pixel
-    outside[1][2:4] = 10.0, 0.0  # negative efficiencies
-    outside[2][4], outside[3][4] = 0.0, -0.3
-    for theta in outside:
-        assert log_likelihood(theta, *sky) == -np.inf
-        assert np.all(np.isfinite(jax.grad(log_likelihood)(theta, *sky)))
-    inside = packed("combined", skewed)
-    inside[2:4] = 0.94 / lowest, 0.0
-    assert np.isfinite(log_likelihood(inside, *sky))
-    for position in (0, 2, 4):
-        for value in (np.nan, np.inf):
-            theta = packed("combined", skewed)
-            theta[position] = value
-            assert log_likelihood(theta, *sky) == -np.inf
 
 
 @pytest.mark.parametrize(("model", "skewed"), CASES)
@@ -220,10 +168,6 @@ def test_bad_shapes(sky):
     delta, templates = sky
     with pytest.raises(DataError, match=r"give \(n_pix,\) and \(3, n_pix\), as n_sys is 3"):
         arrays.make_log_prob(3, "additive", delta, templates)
-    with pytest.raises(DataError, match=r"delta_g_obs has shape \(499,\) and delta_t \(2, 500\)"):
-        make_log_likelihood(2, "additive")(jnp.ones(3), delta[1:], templates)
-    with pytest.raises(DataError, match="theta has 4 values: the additive model with 2 templates has 3"):
-        make_log_likelihood(2, "additive")(jnp.ones(4), delta, templates)
     for vectorize, theta in ((False, np.ones((2, 3))), (True, np.ones(3)), (False, np.ones(4))):
         log_prob, _ = arrays.make_log_prob(2, "additive", delta, templates, vectorize=vectorize)
         with pytest.raises(DataError, match=r"theta has shape .* as vectorize is"):
@@ -250,11 +194,6 @@ def test_bad_shapes(sky):
 def test_bad_runs(sky, arguments, error, message):
     with pytest.raises(error, match=message):
         arrays.run_mcmc(2, **{"delta_g_obs": sky[0], "delta_t": sky[1], "progress": False} | arguments)
-
-
-def test_unknown_model_is_told_before_data():
-    with pytest.raises(ParameterError, match="unknown model 'both'"):
-        make_log_likelihood(2, "both")
 
 
 def test_density_in_sigma_and_in_its_logarithm_agree(sky):
