@@ -14,8 +14,10 @@ __all__ = [
     "WeightedDraws",
     "amplitude_basis",
     "apply_contamination",
+    "autocorrelation_time",
     "check_model",
     "effective_draws",
+    "ensemble",
     "field_rms",
     "find_device",
     "find_likelihood",
@@ -31,6 +33,7 @@ __all__ = [
     "pack_params",
     "pareto_fit",
     "pixel_density",
+    "posterior_starts",
     "run_emcee",
     "run_nuts",
     "skewness_profile",
@@ -38,7 +41,16 @@ __all__ = [
     "unpack_params",
 ]
 
-from .chains import LENGTH_IN_TAU, Chain, laplace_draws, mixing, run_emcee, run_nuts
+from .chains import (
+    LENGTH_IN_TAU,
+    Chain,
+    autocorrelation_time,
+    ensemble,
+    laplace_draws,
+    mixing,
+    run_emcee,
+    run_nuts,
+)
 from .contamination import (
     MIN_DENSITY,
     MIN_EFFICIENCY,
@@ -50,6 +62,7 @@ from .contamination import (
     pack_params,
     unpack_params,
 )
+from .coordinates import Maximum
 from .importance import (
     Proposal,
     SkewnessProfile,
@@ -64,4 +77,4 @@ from .importance import (
 from .likelihood import LIKELIHOODS, Likelihood, field_rms, find_likelihood, pixel_density
 from .maximum import Mode, find_mode, find_mode_at
 from .pixel_likelihood import PixelSums, find_device
-from .posterior import Maximum, Posterior, fit_model
+from .posterior import Posterior, fit_model, posterior_starts

@@ -7,6 +7,7 @@ works in coordinates in which that is a unit normal distribution.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import emcee
@@ -141,12 +142,11 @@ def run_emcee(sums: PixelSums, mode: Mode, seed: int, *, walkers: int | None = N
     def log_probability(x):
         return sums.values(x, fast=True)[0] + x[:, sums.n_free]
 
-    sampler = emcee.EnsembleSampler(walkers, sums.n_params, log_probability, vectorize=True, moves=_moves())
-    state = emcee.State(start, random_state=np.random.RandomState(seed).get_state())
+    sampler, state = ensemble(log_probability, start, seed)
     tau = np.inf
     while sampler.iteration < EMCEE_MAX_STEPS and not sampler.iteration > LENGTH_IN_TAU * tau:
         state = sampler.run_mcmc(state, EMCEE_BLOCK)
-        tau = float(np.max(sampler.get_autocorr_time(tol=0)))
+        tau = autocorrelation_time(sampler)
     burn = int(5 * tau) if np.isfinite(tau) else sampler.iteration // 2
     draws = sampler.get_chain(discard=min(burn, sampler.iteration // 2)).swapaxes(0, 1)
     long_enough = sampler.iteration > LENGTH_IN_TAU * tau
@@ -163,6 +163,52 @@ def run_emcee(sums: PixelSums, mode: Mode, seed: int, *, walkers: int | None = N
         "ess_bulk": draws.shape[0] * draws.shape[1] / tau,
     }
     return Chain(draws, diagnostics, status)
+
+
+def ensemble(
+    log_probability: Callable, start: np.ndarray, seed: int, *, vectorize: bool = True
+) -> tuple[emcee.EnsembleSampler, emcee.State]:
+    """Affine-invariant ensemble before its first step.
+
+    Parameters
+    ----------
+    log_probability : callable
+        Logarithm of the density, of all walkers that move together or of one.
+    start : ndarray, shape (n_walkers, n_params)
+        Where the walkers start.
+    seed : int
+        Fixes all draws.
+    vectorize : bool
+        Whether ``log_probability`` takes many points at once.
+
+    Returns
+    -------
+    sampler : emcee.EnsembleSampler
+        The ensemble.
+    state : emcee.State
+        What its ``run_mcmc`` starts from.
+    """
+    sampler = emcee.EnsembleSampler(*start.shape, log_probability, vectorize=vectorize, moves=_moves())
+    return sampler, emcee.State(start, random_state=np.random.RandomState(seed).get_state())
+
+
+def autocorrelation_time(sampler: emcee.EnsembleSampler, discard: int = 0) -> float:
+    """Longest autocorrelation time of an ensemble over its parameters.
+
+    Parameters
+    ----------
+    sampler : emcee.EnsembleSampler
+        Ensemble that has run.
+    discard : int
+        Steps at the beginning that are left out.
+
+    Returns
+    -------
+    float
+        In steps; NaN when a walker never moved.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.max(sampler.get_autocorr_time(discard=discard, tol=0)))
 
 
 def _moves():

@@ -126,7 +126,7 @@ def amplitude_basis(n_sys: int, model: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def n_free_params(n_sys: int, model: str) -> int:
-    """Number of free parameters: amplitudes and the width of the field.
+    """Number of free contamination amplitudes.
 
     Parameters
     ----------
@@ -138,9 +138,15 @@ def n_free_params(n_sys: int, model: str) -> int:
     Returns
     -------
     int
-        Without the skewness of the field, which is one more.
+        ``n_sys``, or twice as many for the combined model.  The width of the field is one more parameter of a fit,
+        and its skewness, where it has one, another.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown model.
     """
-    return amplitude_basis(n_sys, model)[0].shape[1] + 1
+    return amplitude_basis(n_sys, model)[0].shape[1]
 
 
 def pack_params(a, b, sigma: float, gamma: float | None = None, model: str = "combined") -> np.ndarray:
@@ -148,24 +154,26 @@ def pack_params(a, b, sigma: float, gamma: float | None = None, model: str = "co
 
     Parameters
     ----------
-    a : array, shape (n_sys,)
+    a : array, shape (..., n_sys)
         Additive amplitudes.
-    b : array, shape (n_sys,), or None
+    b : array, shape (..., n_sys), or None
         Multiplicative amplitudes; used by the combined model only.
-    sigma : float
+    sigma : float or array, shape (...)
         Width of the field [1].
-    gamma : float, optional
+    gamma : float or array, shape (...), optional
         Skewness parameter of the field [1].
     model : {"additive", "multiplicative", "combined"}
         Contamination model.
 
     Returns
     -------
-    ndarray, shape (n_params,)
-        ``(a, [b], sigma, [gamma])``.
+    ndarray, shape (..., n_params)
+        ``(a, [b], sigma, [gamma])``, of one point or of many draws.
 
     Raises
     ------
+    ParameterError
+        For an unknown model.
     DataError
         When the combined model comes without ``b``.
     """
@@ -173,8 +181,9 @@ def pack_params(a, b, sigma: float, gamma: float | None = None, model: str = "co
     if model == "combined" and b is None:
         msg = "model 'combined' needs b, and b is None: give b of shape (n_sys,)"
         raise DataError(msg)
-    parts = [a, *([b] if model == "combined" else []), [sigma], *([] if gamma is None else [[gamma]])]
-    return np.concatenate([np.asarray(p, float).ravel() for p in parts])
+    parts = [a, *([b] if model == "combined" else []), sigma, *([] if gamma is None else [gamma])]
+    draws = np.shape(a)[:-1]
+    return np.concatenate([np.asarray(p, float).reshape(*draws, -1) for p in parts], axis=-1)
 
 
 def unpack_params(theta, n_sys: int, model: str, use_skewed: bool = False):

@@ -20,8 +20,9 @@ from scipy.special import gammaln
 from ..errors import DataError, unknown_name
 from ..files import plain, restored
 from ..templates import TemplateSet, whiten
-from .chains import Chain, run_emcee, run_nuts
-from .contamination import MIN_EFFICIENCY, amplitude_basis, check_model
+from .chains import Chain, laplace_draws, run_emcee, run_nuts
+from .contamination import MIN_EFFICIENCY, check_model
+from .coordinates import Coordinates, Maximum, first_guess
 from .importance import importance_draws
 from .likelihood import find_likelihood
 from .maximum import Mode, find_mode
@@ -35,27 +36,6 @@ MAX_K_HAT = 0.7
 
 MIN_SIGMA = 1e-3
 """Smallest width of the field, relative to the rms of the overdensity, that is one."""
-
-
-@dataclass(frozen=True)
-class Maximum:
-    """Maximum of a likelihood.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (n_sys,)
-        Amplitudes, per rms of the template.
-    sigma, gamma : float
-        Width and skewness of the field; ``gamma`` is zero unless the likelihood is skewed.
-    lnl : float
-        Log-likelihood.
-    """
-
-    a: np.ndarray
-    b: np.ndarray
-    sigma: float
-    gamma: float
-    lnl: float
 
 
 @dataclass(frozen=True)
@@ -120,6 +100,13 @@ class Posterior:
         """Covariance of ``b``, shape (n_sys, n_sys)."""
         return self.cov[len(self.a) : 2 * len(self.a), len(self.a) : 2 * len(self.a)]
 
+    def equal_draws(self) -> dict[str, np.ndarray]:
+        """``draws`` with equal weights: as they are, or resampled by their weights with the seed of the fit."""
+        if np.ptp(self.weights) == 0:
+            return dict(self.draws)
+        pick = np.random.default_rng(self.seed).choice(len(self.weights), len(self.weights), p=self.weights)
+        return {name: values[pick] for name, values in self.draws.items()}
+
     def to_arviz(self):
         """Draws as ArviZ inference data; weighted draws are resampled.
 
@@ -131,10 +118,7 @@ class Posterior:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # announces the next major version
             import arviz
-        rng = np.random.default_rng(self.seed)
-        pick = rng.choice(len(self.weights), len(self.weights), p=self.weights)
-        uniform = np.ptp(self.weights) == 0
-        draws = {k: (v if uniform else v[pick])[None] for k, v in self.draws.items()}
+        draws = {k: v[None] for k, v in self.equal_draws().items()}
         kind = {"model": self.model, "likelihood": self.likelihood, "sampler": self.sampler}
         dims = {key: ["template"] for key in "ab"}
         return arviz.from_dict(draws, coords={"template": list(self.names)}, dims=dims, posterior_attrs=kind)
@@ -221,15 +205,47 @@ def fit_model(
     if closed and sampler in ("auto", "closed-form"):
         sampler, result = "closed-form", _closed_form(delta, white, basis, draws, seed)
     else:
-        mode = find_mode(sums, _start(sums, delta, white))
+        mode = find_mode(sums, first_guess(sums, delta, white))
         _check_width(sums, mode, delta)
-        coordinates = _Coordinates(sums, basis, model)
+        coordinates = Coordinates(sums, basis, model)
         sampler, result = _sampled(sums, mode, coordinates, sampler, draws, seed)
     result["diagnostics"]["condition_number"] = _condition_number(basis)
     elapsed = time.perf_counter() - start
     return Posterior(
         model=model, likelihood=likelihood, sampler=sampler, names=names, seed=seed, elapsed_s=elapsed, **result
     )
+
+
+def posterior_starts(
+    delta: np.ndarray, templates: np.ndarray, model: str, likelihood: str, number: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Where the walkers of a chain may start: draws of the normal approximation at the maximum.
+
+    Parameters
+    ----------
+    delta, templates, model, likelihood
+        As in :func:`fit_model`, for a likelihood that needs no expected counts.
+    number : int
+        Points wanted.
+    seed : int
+        Fixes them.
+
+    Returns
+    -------
+    dict of ndarray
+        ``a``, ``b`` of shape (number, n_sys), ``sigma``, ``gamma`` of shape (number,), above the efficiency floor.
+
+    Raises
+    ------
+    DataError
+        For data that cannot be fitted: shapes, values, degenerate templates.
+    """
+    values, names = _values_and_names(templates)
+    _check_varies(delta)
+    basis, white = whiten(values, names)
+    sums = PixelSums(delta, white, model, likelihood)
+    mode = find_mode(sums, first_guess(sums, delta, white))
+    return Coordinates(sums, basis, model).physical(laplace_draws(sums, mode, number, seed))
 
 
 def _check_names(model: str, likelihood: str, sampler: str) -> bool:
@@ -260,7 +276,11 @@ def _check_size(sums: PixelSums, delta: np.ndarray) -> None:
     if sums.n_pix < needed:
         msg = f"{sums.n_pix} pixels for {sums.n_params} parameters: give at least {needed}, or fewer templates"
         raise DataError(msg)
-    if not np.std(delta) > 0:
+    _check_varies(delta)
+
+
+def _check_varies(delta: np.ndarray) -> None:
+    if np.std(delta) == 0.0:
         msg = f"delta is constant ({delta[0]:.6g}): there is no field whose width could be fitted"
         raise DataError(msg)
 
@@ -280,19 +300,8 @@ def _condition_number(basis: np.ndarray) -> float:
     return float(np.linalg.cond(basis) ** 2) if basis.size else 1.0
 
 
-def _start(sums: PixelSums, delta: np.ndarray, white: np.ndarray) -> np.ndarray:
-    """No contamination beyond the linear fit, which is exact for the additive Gaussian model."""
-    x = np.zeros(sums.n_params)
-    x[: sums.n_sys] = white @ delta / len(delta)
-    x[sums.n_free] = np.log(np.std(delta))
-    # the multiplicative model ties b to a: the linear fit may lie outside the allowed region
-    while sums.values(x)[0][0] == -np.inf:
-        x[: sums.n_free] /= 2.0
-    return x
-
-
 def _sampled(
-    sums: PixelSums, mode: Mode, coordinates: _Coordinates, sampler: str, n_draws: int, seed: int
+    sums: PixelSums, mode: Mode, coordinates: Coordinates, sampler: str, n_draws: int, seed: int
 ) -> tuple[str, dict]:
     """Draws of one of the samplers; ``auto`` falls back on a chain when the weights are unreliable."""
     common = {"min_efficiency": mode.efficiency, "newton_steps": mode.steps, "newton_decrement": mode.decrement}
@@ -321,40 +330,6 @@ def _state(mode: Mode, diagnostics: dict, status: str) -> dict:
     elif mode.decrement > 1e-6:
         status = f"the maximum was not reached (Newton decrement {mode.decrement:.1e})"
     return {"diagnostics": diagnostics, "converged": status == "converged", "status": status}
-
-
-class _Coordinates:
-    """From the free parameters of a fit to amplitudes, width and skewness."""
-
-    def __init__(self, sums: PixelSums, basis: np.ndarray, model: str):
-        to_a, to_b = amplitude_basis(sums.n_sys, model)
-        self.to_a, self.to_b = basis @ to_a, basis @ to_b
-        self.n_free, self.n_params, self.skewed = sums.n_free, sums.n_params, sums.row.skewed
-
-    def physical(self, x: np.ndarray) -> dict:
-        """Values of ``a``, ``b``, ``sigma`` and ``gamma``."""
-        free = x[..., : self.n_free]
-        sigma = np.exp(x[..., self.n_free])
-        gamma = x[..., self.n_free + 1] if self.skewed else np.zeros(x.shape[:-1])
-        if np.ndim(sigma) == 0:
-            sigma, gamma = float(sigma), float(gamma)
-        return {"a": free @ self.to_a.T, "b": free @ self.to_b.T, "sigma": sigma, "gamma": gamma}
-
-    def result(self, mode: Mode, mean, cov, draws, weights) -> dict:
-        """Moments, maximum and draws in physical parameters."""
-        means = self.physical(mean)
-        jacobian = np.zeros((2 * len(self.to_a) + 2, self.n_params))
-        jacobian[:, : self.n_free] = np.vstack([self.to_a, self.to_b, np.zeros((2, self.n_free))])
-        jacobian[-2, self.n_free] = means["sigma"]
-        if self.skewed:
-            jacobian[-1, self.n_free + 1] = 1.0
-        return {
-            **means,
-            "cov": jacobian @ cov @ jacobian.T,
-            "maximum": Maximum(**self.physical(mode.x), lnl=mode.lnl),
-            "draws": self.physical(draws),
-            "weights": weights,
-        }
 
 
 def _closed_form(delta, white, basis, n_draws: int, seed: int) -> dict:

@@ -35,9 +35,16 @@ __all__ = [
     "reweighted_fit",
     "run_methods",
     "two_moment_fit",
+    "undone_contamination",
 ]
 
-from .decontamination import MIN_WEIGHT_DENOMINATOR, Decontamination, decontaminate, run_methods
+from .decontamination import (
+    MIN_WEIGHT_DENOMINATOR,
+    Decontamination,
+    decontaminate,
+    run_methods,
+    undone_contamination,
+)
 from .density_curves import Polynomials, TemplateBins, bin_starts, binned_density, populated_range, reweighted_fit
 from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_moment_fit
 from .isd import CorrectedTemplate, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2

@@ -16,7 +16,7 @@ from ..files import plain, restored
 from ..inference import invert_contamination
 from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent, from_pixels
-from .table import Estimate, Method, find_method
+from .table import Method, find_method
 from .uncertainties import COVARIANCES, amplitude_errors
 
 MIN_WEIGHT_DENOMINATOR = 0.01
@@ -274,7 +274,7 @@ def decontaminate(
         b=estimate.b,
         sigma=estimate.sigma,
         **errors,
-        **_weights(sky, templates, row, estimate),
+        **undone_contamination(sky.delta, templates.values, estimate.a, estimate.b, estimate.selection),
         spectrum=None if signal is None else signal.cl,
         details=estimate.details,
         diagnostics=estimate.diagnostics,
@@ -314,6 +314,43 @@ def run_methods(
         return decontaminate(sky, templates, row.name, **how, **options)
 
     return {row.name: fit(row) for row in map(find_method, methods)}
+
+
+def undone_contamination(
+    delta: np.ndarray, templates: np.ndarray, a: np.ndarray, b: np.ndarray, selection: np.ndarray | None = None
+) -> dict:
+    r"""What follows from amplitudes: weights that undo the contamination, and the overdensity without it.
+
+    Parameters
+    ----------
+    delta : ndarray, shape (n_pix,)
+        Observed overdensity [1].
+    templates : ndarray, shape (n_sys, n_pix)
+        Templates [1].
+    a, b : ndarray, shape (n_sys,)
+        Amplitudes.
+    selection : ndarray, shape (n_pix,), optional
+        Expected density and selection efficiency, of a method that finds a curve [1].
+
+    Returns
+    -------
+    dict
+        ``galaxy_weights`` :math:`1 / (1 + B)` and ``random_weights`` :math:`(1 + A) / (1 + B)`, with a floor of
+        :data:`MIN_WEIGHT_DENOMINATOR`, ``cleaned``, and ``clipped``, the share of pixels on the floor.
+    """
+    if selection is None:
+        density, efficiency = 1.0 + a @ templates, 1.0 + b @ templates
+        cleaned = invert_contamination(delta, templates, a, b)
+    else:
+        density = efficiency = selection
+        cleaned = (1.0 + delta) / selection - 1.0
+    floored = np.maximum(efficiency, MIN_WEIGHT_DENOMINATOR)
+    return {
+        "galaxy_weights": 1.0 / floored,
+        "random_weights": density / floored,
+        "cleaned": cleaned,
+        "clipped": float(np.mean(efficiency < MIN_WEIGHT_DENOMINATOR)),
+    }
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:
@@ -357,20 +394,3 @@ def _check_possible(row: Method, covariance: str, clustered: bool) -> None:
     if covariance in ("analytic", "realisations"):
         msg = f"covariance is {covariance!r} for plain arrays: give {needed}, or take 'independent pixels'"
         raise DataError(msg)
-
-
-def _weights(sky, templates, row: Method, estimate: Estimate) -> dict:
-    r"""Weights of galaxies 1 / (1 + B) and of randoms (1 + A) / (1 + B)."""
-    if estimate.selection is None:
-        density, efficiency = 1.0 + estimate.a @ templates.values, 1.0 + estimate.b @ templates.values
-        cleaned = invert_contamination(sky.delta, templates.values, estimate.a, estimate.b)
-    else:
-        density = efficiency = estimate.selection
-        cleaned = (1.0 + sky.delta) / estimate.selection - 1.0
-    floored = np.maximum(efficiency, MIN_WEIGHT_DENOMINATOR)
-    return {
-        "galaxy_weights": 1.0 / floored,
-        "random_weights": density / floored,
-        "cleaned": cleaned,
-        "clipped": float(np.mean(efficiency < MIN_WEIGHT_DENOMINATOR)),
-    }

@@ -1,4 +1,6 @@
 __all__ = [
+    "SCENARIOS",
+    "ContaminationScenario",
     "MatchedSpectrum",
     "Mock",
     "MockCatalog",
@@ -48,6 +50,7 @@ from .lognormal import (
     lognormal_field,
     simulate_catalogue,
 )
+from .mock_catalogue import SCENARIOS, ContaminationScenario, MockCatalog
 from .realisations import (
     PixelSample,
     clustered_counts,
@@ -58,6 +61,6 @@ from .realisations import (
 )
 from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, shell_spectra, simulate_shells
 from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
-from .suite import MockCatalog, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
+from .suite import log_spectrum, make_mock_catalog, make_mock_suite, sample_together
 from .suite_files import read_mock, write_mock
 from .surveys import MockSurvey, mock_survey

@@ -3,117 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import healpy as hp
 import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
 from ..harmonic import default_lmax, variance
-from ..sky import (
-    Catalogue,
-    Field,
-    check_nside,
-    footprint,
-    overdensity,
-    pixel_counts,
-    scatter_galaxies,
-    to_nside,
-    uniform_randoms,
-)
-from ..templates import FAMILIES, TemplateSet, standardise, synthetic_maps
+from ..sky import Catalogue, check_nside, footprint, scatter_galaxies, to_nside, uniform_randoms
+from ..templates import FAMILIES, standardise, synthetic_maps
 from .footprints import survey_mask
 from .lognormal import drawn_lognormal, expected_counts, gaussian_spectrum
+from .mock_catalogue import SCENARIOS, ContaminationScenario, MockCatalog
 from .shells import draw_redshifts
-
-ContaminationScenario = Literal["none", "additive", "multiplicative", "combined"]
-
-SCENARIOS: Mapping[str, tuple[str, str]] = {
-    "none": ("", ""),
-    "additive": ("a", ""),
-    "multiplicative": ("b", "b"),
-    "combined": ("a", "b"),
-}
-"""Which of the given amplitudes act as a and as b; the multiplicative model has b = a."""
 
 AMPLITUDE = 0.1
 """Rms of amplitudes that are drawn, per rms of the template."""
-
-
-@dataclass(frozen=True)
-class MockCatalog:
-    """Simulated galaxies with their truth.
-
-    Parameters
-    ----------
-    scenario : {"none", "additive", "multiplicative", "combined"}
-        Contamination.
-    nside : int
-        Resolution of the maps.
-    ra_gal, dec_gal, ra_rand, dec_rand : ndarray
-        Galaxies and randoms, equatorial [deg].
-    templates : ndarray, shape (n_sys, 12 nside^2)
-        Templates, RING, equatorial, with zero mean and unit rms over the mask [1].
-    delta_true, delta_obs : ndarray, shape (12 nside^2,)
-        True overdensity, and the contaminated one before galaxies are counted, both relative to the mean of the full
-        sky [1].
-    mask : ndarray of bool, shape (12 nside^2,)
-        Footprint.
-    a_true, b_true : ndarray, shape (n_sys,)
-        Amplitudes that were put in, per rms of the template.
-    n_mean : float
-        Expected galaxies of a pixel that is observed completely.
-    sigma : float
-        Rms of the logarithm of the true density, in the pixels in which the field was drawn.
-    seed : int
-        Of everything.
-    level : float
-        Factor of the amplitudes; ``a_true`` and ``b_true`` contain it.
-    names : tuple of str, length n_sys
-        Templates.
-    z_gal, z_rand : ndarray, or None
-        Redshifts, where n(z) was given.
-    """
-
-    scenario: str
-    nside: int
-    ra_gal: np.ndarray
-    dec_gal: np.ndarray
-    ra_rand: np.ndarray
-    dec_rand: np.ndarray
-    templates: np.ndarray
-    delta_true: np.ndarray
-    delta_obs: np.ndarray
-    mask: np.ndarray
-    a_true: np.ndarray
-    b_true: np.ndarray
-    n_mean: float
-    sigma: float
-    seed: int
-    level: float = 1.0
-    names: tuple[str, ...] = ()
-    z_gal: np.ndarray | None = None
-    z_rand: np.ndarray | None = None
-
-    @property
-    def galaxies(self) -> Catalogue:
-        """Positions of the galaxies."""
-        return Catalogue(self.ra_gal, self.dec_gal)
-
-    @property
-    def randoms(self) -> Catalogue:
-        """Positions of the randoms."""
-        return Catalogue(self.ra_rand, self.dec_rand)
-
-    def field(self) -> Field:
-        """Overdensity of the galaxies that were counted, on the pixels of the mask."""
-        counts = [pixel_counts(c.ra, c.dec, self.nside) for c in (self.galaxies, self.randoms)]
-        return overdensity(*counts, np.flatnonzero(self.mask))
-
-    def template_set(self) -> TemplateSet:
-        """Templates on the pixels of the mask."""
-        return standardise(self.templates, self.names, np.flatnonzero(self.mask))
 
 
 def make_mock_catalog(
@@ -198,7 +102,7 @@ def make_mock_suite(
         Rows of :data:`SCENARIOS`; all four by default.
     a_amplitudes, b_amplitudes : ndarray, shape (n_sys,), optional
         Amplitudes, per rms of the template; drawn with rms :data:`AMPLITUDE` by default.  The multiplicative
-        scenario has ``b_amplitudes`` as both.
+        scenario has ``b_amplitudes`` as both, see :data:`SCENARIOS`.
     n_mean : float
         Expected galaxies of a whole pixel.
     sigma : float
@@ -274,7 +178,7 @@ def make_mock_suite(
     )
     shared = {
         "nside": nside,
-        "ra_rand": randoms.ra,
+        "ra_rand": _within_turn(randoms.ra),
         "dec_rand": randoms.dec,
         "templates": templates,
         "delta_true": to_nside(delta, nside),
@@ -290,7 +194,11 @@ def make_mock_suite(
     for scenario in scenarios:
         a, b = (amplitudes[which] for which in SCENARIOS[scenario])
         there = seen[scenario]
-        own = {"ra_gal": objects.ra[there], "dec_gal": objects.dec[there], "z_gal": None if z is None else z[there]}
+        own = {
+            "ra_gal": _within_turn(objects.ra[there]),
+            "dec_gal": objects.dec[there],
+            "z_gal": None if z is None else z[there],
+        }
         density = 1.0 + (1.0 + b @ templates) * shared["delta_true"] + a @ templates
         truth = {"delta_obs": np.maximum(density, 0.0) - 1.0, "a_true": a, "b_true": b}
         suite[scenario] = MockCatalog(scenario=scenario, **shared, **own, **truth)
@@ -342,6 +250,11 @@ def sample_together(
     place = np.repeat(np.arange(most.size), counts)
     height = rng.random(len(objects)) * most[place]
     return objects, {name: height < mean[place] for name, mean in means.items()}
+
+
+def _within_turn(ra: np.ndarray) -> np.ndarray:
+    """Right ascensions in [0, 360); twice, as a tiny negative one becomes 360 by rounding."""
+    return ra % 360.0 % 360.0
 
 
 def _check_numbers(**numbers) -> None:

@@ -11,7 +11,7 @@ from astropy.io import fits
 
 from ..files import replacing
 from ..sky import fits_tables
-from .suite import MockCatalog
+from .mock_catalogue import MockCatalog
 
 CARDS: Mapping[str, tuple[str, str]] = {
     "SCENARIO": ("scenario", "contamination"),

@@ -50,8 +50,8 @@ def read_map(
     frame : {"equatorial", "galactic"}, optional
         Sky frame of the file.  Needed when its header has no COORDSYS card.
     column : int or str
-        Which map: name of a column, or position among the columns that hold values
-        (a column of pixel indices is not counted).
+        Which map: name of a column of any table of the file, or position among the columns of the first table that
+        hold values (a column of pixel indices is not counted).
 
     Returns
     -------
@@ -73,7 +73,7 @@ def read_map(
     A Galactic map is evaluated at the equatorial pixel centres, see
     :func:`~.galactic_to_equatorial`.
     """
-    header, table = _first_table(Path(path))
+    header, table = _table_with(column, Path(path))
     ordering = declared("ordering", ordering, _header_ordering(header, path), path)
     frame = declared("frame", frame, header_frame(header, path), path)
     values = _full_sky(header, table, column, path)
@@ -129,10 +129,13 @@ def write_map(
     return Path(path)
 
 
-def _first_table(path: Path) -> tuple[fits.Header, np.ndarray]:
+def _table_with(column: int | str, path: Path) -> tuple[fits.Header, np.ndarray]:
+    """First table that has a column of this name; the first one where none has, or a position is given."""
     advice = "a HEALPix map in a FITS table"
     with fits_tables(path, what="map file", wrong="cannot be read as FITS", advice=f"give {advice}") as hdus:
-        hdu = first_table(hdus, path, advice)
+        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+        named = [hdu for hdu in tables if str(column).lower() in map(str.lower, hdu.columns.names)]
+        hdu = named[0] if named else first_table(hdus, path, advice)
         return hdu.header, hdu.data
 
 
@@ -255,7 +258,8 @@ def _value_column(names: list[str], index: str | None, column: int | str) -> str
     if isinstance(column, str):
         found = next((n for n in held if n.lower() == column.lower()), None)
         if found is None:
-            raise unknown_name("column", column, held)
+            msg = f"column {column!r} not found: the table has {', '.join(held)}"
+            raise ParameterError(msg)
         return found
     if not 0 <= column < len(held):
         msg = f"column is {column}: the file has {len(held)} columns with values, {', '.join(held)}"

@@ -5,16 +5,23 @@ __all__ = [
     "METHOD_MARKERS",
     "METHOD_ORDER",
     "TEMPLATE_FAMILIES",
+    "ContaminationScenario",
     "LikelihoodRatioResult",
+    "MockCatalog",
+    "apply_contamination",
     "assign_template_values",
     "block_bootstrap_variance",
+    "bootstrap",
     "compute_amplitude_bias",
     "compute_covariance_matrix",
     "compute_overdensity",
     "compute_two_point_correction",
+    "contamination",
     "correct_power_spectrum_harmonic",
     "correct_two_point_function",
+    "correction",
     "debias_params",
+    "diagnostics",
     "elasticnet_contamination_fit",
     "footprint_mask_diagnostics",
     "generate_lognormal_field",
@@ -24,23 +31,36 @@ __all__ = [
     "get_param_covariance_from_chain",
     "get_param_variance_from_chain",
     "harmonic_bias",
+    "inference",
+    "invert_contamination",
     "iterative_systematics_decontamination",
     "jackknife_covariance",
+    "likelihood",
     "likelihood_ratio_test",
     "load_real_template",
     "load_real_templates",
     "make_galactic_mask",
     "make_log_likelihood",
     "make_log_prob",
+    "make_mock_catalog",
+    "make_mock_suite",
+    "maps",
     "measure_kk_correlation_corrfunc",
     "measure_kk_correlation_treecorr",
     "measure_pseudo_cl",
     "measure_two_point_function",
     "measure_two_point_function_corrfunc",
     "method_comparison",
+    "mocks",
     "mode_projection_bias",
+    "model_selection",
+    "n_free_params",
     "null_test_cross_correlations",
+    "pack_params",
     "pixelize_catalog",
+    "plotting",
+    "power_spectrum",
+    "regression",
     "rotate_templates",
     "run_decontamination",
     "run_mcmc",
@@ -48,59 +68,104 @@ __all__ = [
     "subtract_template_cl",
     "systematic_power_spectrum",
     "transform_params_from_rotated",
+    "unpack_params",
+    "utils",
 ]
 
+from . import (
+    bootstrap,
+    contamination,
+    correction,
+    diagnostics,
+    inference,
+    likelihood,
+    maps,
+    mocks,
+    model_selection,
+    plotting,
+    power_spectrum,
+    regression,
+    utils,
+)
+from .bootstrap import (
+    block_bootstrap_variance,
+    jackknife_covariance,
+)
+from .contamination import (
+    apply_contamination,
+    compute_two_point_correction,
+    invert_contamination,
+    n_free_params,
+    pack_params,
+    unpack_params,
+)
+from .correction import (
+    correct_power_spectrum_harmonic,
+    correct_two_point_function,
+    debias_params,
+    rotate_templates,
+    transform_params_from_rotated,
+)
+from .diagnostics import (
+    footprint_mask_diagnostics,
+    null_test_cross_correlations,
+    snr_template_ranking,
+)
+from .inference import (
+    get_mle_params,
+    get_param_covariance_from_chain,
+    get_param_variance_from_chain,
+    make_log_prob,
+    run_mcmc,
+)
+from .likelihood import (
+    make_log_likelihood,
+)
 from .maps import (
     TEMPLATE_FAMILIES,
     assign_template_values,
     compute_overdensity,
-    generate_lognormal_field,
     generate_systematic_map,
     generate_systematic_maps,
     load_real_template,
     load_real_templates,
-    make_galactic_mask,
     pixelize_catalog,
     systematic_power_spectrum,
 )
-from .methods import (
+from .mocks import (
+    ContaminationScenario,
+    MockCatalog,
+    generate_lognormal_field,
+    make_galactic_mask,
+    make_mock_catalog,
+    make_mock_suite,
+)
+from .model_selection import (
+    LikelihoodRatioResult,
+    likelihood_ratio_test,
+)
+from .plotting import (
     METHOD_COLORS,
     METHOD_LABELS,
     METHOD_LINESTYLES,
     METHOD_MARKERS,
     METHOD_ORDER,
-    LikelihoodRatioResult,
-    elasticnet_contamination_fit,
-    iterative_systematics_decontamination,
-    likelihood_ratio_test,
-    method_comparison,
-    run_decontamination,
 )
-from .posterior import (
-    get_mle_params,
-    get_param_covariance_from_chain,
-    get_param_variance_from_chain,
-    make_log_likelihood,
-    make_log_prob,
-    rotate_templates,
-    run_mcmc,
-    transform_params_from_rotated,
-)
-from .power_spectra import (
-    correct_power_spectrum_harmonic,
+from .power_spectrum import (
     harmonic_bias,
     measure_pseudo_cl,
     mode_projection_bias,
     subtract_template_cl,
 )
-from .resampling import block_bootstrap_variance, jackknife_covariance
-from .template_tests import footprint_mask_diagnostics, null_test_cross_correlations, snr_template_ranking
-from .two_point import (
+from .regression import (
+    elasticnet_contamination_fit,
+    iterative_systematics_decontamination,
+    method_comparison,
+    run_decontamination,
+)
+from .utils import (
     compute_amplitude_bias,
     compute_covariance_matrix,
-    compute_two_point_correction,
-    correct_two_point_function,
-    debias_params,
     measure_kk_correlation_corrfunc,
     measure_kk_correlation_treecorr,
     measure_two_point_function,

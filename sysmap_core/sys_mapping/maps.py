@@ -1,4 +1,4 @@
-"""The array interface: synthetic and real template maps, counts, overdensity and fields as plain functions of arrays.
+"""The array interface: synthetic and real template maps, counts and overdensity as plain functions of arrays.
 
 Maps cover the full sky, RING, equatorial.
 """
@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import glass.grf
 import healpy as hp
 import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
 from ..files import folder
 from ..harmonic import default_lmax, variance
-from ..mocks import log_spectrum, survey_mask
 from ..sky import check_nside, footprint, overdensity, pixel_counts, read_map, to_nside, usable
 from ..templates import FAMILIES, standardise, synthetic_maps
 
@@ -141,16 +139,16 @@ def compute_overdensity(
 
     Parameters
     ----------
-    galaxy_counts, random_counts : ndarray, shape (12 nside^2,)
-        Galaxies, and randoms or observed fraction, of every pixel.
+    galaxy_counts, random_counts : ndarray, of one shape
+        Galaxies, and randoms or observed fraction, of the pixels of the sky or of any part of it.
     min_random_fraction : float
-        Smallest coverage kept, relative to the largest.
+        Smallest coverage kept, relative to the largest; a pixel without any is never kept.
 
     Returns
     -------
     delta_g : ndarray, shape (n_pix,)
         Overdensity on the footprint [1].
-    good_pixels : ndarray of bool, shape (12 nside^2,)
+    good_pixels : ndarray of bool, of the shape that came
         Footprint.
 
     Raises
@@ -159,10 +157,15 @@ def compute_overdensity(
         When maps differ in size, or the footprint is empty or holds no galaxy.
     """
     galaxies, randoms = np.asarray(galaxy_counts, float), np.asarray(random_counts, float)
-    pixels = footprint(randoms, min_random_fraction)
-    good = np.zeros(randoms.size, bool)
+    flat = randoms.ravel()
+    pixels = footprint(flat, min_random_fraction)
+    pixels = pixels[flat[pixels] > 0.0]
+    good = np.zeros(flat.size, bool)
     good[pixels] = True
-    return overdensity(galaxies, randoms, pixels).delta, good
+    if galaxies.shape == randoms.shape:
+        # a part of the sky is put on a whole one: the place of its pixels does not matter here
+        galaxies, randoms = (_whole_sky(counts.ravel()) for counts in (galaxies, randoms))
+    return overdensity(galaxies, randoms, pixels).delta, good.reshape(np.shape(random_counts))
 
 
 def assign_template_values(templates: np.ndarray, good_pixels: np.ndarray) -> np.ndarray:
@@ -183,11 +186,18 @@ def assign_template_values(templates: np.ndarray, good_pixels: np.ndarray) -> np
     Raises
     ------
     DataError
-        When shapes differ, or a template is NaN or UNSEEN in the footprint.
+        When shapes differ, integers are no indices (as those of a mask of zeros and ones, which the original took for
+        indices), or a template is NaN or UNSEEN in the footprint.
     """
     templates, good = np.atleast_2d(np.asarray(templates, float)), np.asarray(good_pixels)
     if good.dtype == bool and good.shape != templates.shape[1:]:
         msg = f"templates have shape {templates.shape} and good_pixels {good.shape}: bring both to one nside"
+        raise DataError(msg)
+    if good.dtype != bool and not _are_indices(good, templates.shape[1]):
+        msg = (
+            f"good_pixels has values of type {good.dtype} which repeat or are no pixels of {templates.shape[1]}: give "
+            "a mask of type bool, good_pixels.astype(bool), or HEALPix indices"
+        )
         raise DataError(msg)
     values = templates[:, good]
     lost = np.sum(~usable(values), axis=1)
@@ -213,7 +223,7 @@ def load_real_template(
     fits_path : str or Path
         HEALPix map in a FITS table.
     column : str
-        Column of the map.
+        Column of the map, in any table of the file.
     nside : int, optional
         Resolution wanted; that of the file by default.
     valid_min : float
@@ -236,6 +246,11 @@ def load_real_template(
         When the file is no map, does not say its ordering or frame, or has no valid pixel or a constant one.
     ParameterError
         For an unknown column or resolution.
+
+    Notes
+    -----
+    The original read every file as it lay: NESTED and Galactic maps came out scrambled.  Here they are brought to
+    RING and equatorial, and a file that does not say what it is has to be declared.
     """
     values = read_map(fits_path, ordering=ordering, frame=frame, column=column)
     values = np.where(usable(values) & (values > valid_min), values, hp.UNSEEN)
@@ -292,60 +307,19 @@ def load_real_templates(
     return maps, list(_REAL), masks.all(0)
 
 
-def generate_lognormal_field(nside: int, sigma: float = 0.5, *, seed: int | None = None) -> np.ndarray:
-    r"""Draw a lognormal overdensity, the exponential of a Gaussian field with a red spectrum.
-
-    Parameters
-    ----------
-    nside : int
-        Resolution.
-    sigma : float
-        Rms of the Gaussian field, whose spectrum is :math:`C_\ell \propto (\ell + 1)^{-2}`.
-    seed : int, optional
-        Fixes the field; another one at every call when left out.
-
-    Returns
-    -------
-    ndarray, shape (12 nside^2,)
-        Overdensity, larger than -1; its rms is :math:`\sqrt{\exp(\sigma^2) - 1}` [1].
-        :func:`~.lognormal_field` draws one with any spectrum.
-
-    Raises
-    ------
-    ParameterError
-        When the resolution or ``sigma`` is not possible.
-    """
-    if not (np.isfinite(sigma) and sigma > 0):
-        msg = f"sigma is {sigma!r}: give a positive number"
-        raise ParameterError(msg)
-    gaussian = log_spectrum(check_nside(nside), sigma)
-    return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], nside, rng=np.random.default_rng(seed)))
-
-
-def make_galactic_mask(nside: int, lat_cut_deg: float = 20.0) -> np.ndarray:
-    """Sky away from the Galactic plane: :func:`~.survey_mask`.
-
-    Parameters
-    ----------
-    nside : int
-        Resolution.
-    lat_cut_deg : float
-        Smallest distance from the plane, in Galactic latitude [deg].
-
-    Returns
-    -------
-    ndarray of bool, shape (12 nside^2,)
-        RING, equatorial.  The original cut in the latitude of the pixels, which is the declination.
-
-    Raises
-    ------
-    ParameterError
-        When the resolution or the latitude is not possible.
-    """
-    return survey_mask(nside, min_latitude=lat_cut_deg)
-
-
 def _family(family: int) -> str:
     if family not in TEMPLATE_FAMILIES:
         raise unknown_name("template family", family, map(str, TEMPLATE_FAMILIES))
     return TEMPLATE_FAMILIES[family]
+
+
+def _whole_sky(counts: np.ndarray) -> np.ndarray:
+    nside = 1
+    while hp.nside2npix(nside) < counts.size:
+        nside *= 2
+    return np.pad(counts, (0, hp.nside2npix(nside) - counts.size))
+
+
+def _are_indices(values: np.ndarray, n_pix: int) -> bool:
+    inside = values.ndim == 1 and values.dtype.kind in "iu" and np.all((values >= 0) & (values < n_pix))
+    return bool(inside) and np.unique(values).size == values.size

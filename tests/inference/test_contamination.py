@@ -33,8 +33,8 @@ def test_combined_model_nests_the_other_two(sky):
     np.testing.assert_allclose(apply_contamination(delta, templates, a, a), delta * (1 + contamination) + contamination)
 
 
-@pytest.mark.parametrize(("model", "number"), [("additive", 4), ("multiplicative", 4), ("combined", 7)])
-def test_number_of_parameters(model, number):
+@pytest.mark.parametrize(("model", "number"), [("additive", 3), ("multiplicative", 3), ("combined", 6)])
+def test_number_of_amplitudes(model, number):
     assert n_free_params(3, model) == number
 
 
@@ -48,6 +48,16 @@ def test_packing_round_trip(sky, model, gamma):
     np.testing.assert_array_equal(b_back, {"additive": 0 * a, "multiplicative": a, "combined": b}[model])
     assert sigma == 0.3
     assert gamma_back == gamma
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_many_draws_are_packed_as_one(sky, model):
+    _, _, a, b = sky
+    draws = {"a": np.outer([1, 2], a), "b": np.outer([3, 4], b), "sigma": np.array([0.3, 0.4])}
+    packed = pack_params(**draws, gamma=np.array([1.0, 2.0]), model=model)
+    for i, row in enumerate(packed):
+        one = {name: values[i] for name, values in draws.items()}
+        np.testing.assert_array_equal(row, pack_params(**one, gamma=1.0 + i, model=model))
 
 
 def test_basis_of_the_combined_model_is_the_identity():

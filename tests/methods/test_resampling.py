@@ -13,7 +13,7 @@ from sysmap_core.methods.table import METHODS
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.patches import spatial_patches
-from sysmap_core.sys_mapping.resampling import block_bootstrap_variance, jackknife_covariance
+from sysmap_core.sys_mapping.bootstrap import block_bootstrap_variance, jackknife_covariance
 from sysmap_core.templates.template_set import TemplateSet
 
 SIGMA = 0.3

@@ -8,7 +8,8 @@ from skies import red_spectrum
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.spectra import variance
 from sysmap_core.mocks.footprints import survey_mask
-from sysmap_core.mocks.suite import SCENARIOS, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
+from sysmap_core.mocks.mock_catalogue import SCENARIOS
+from sysmap_core.mocks.suite import _within_turn, log_spectrum, make_mock_catalog, make_mock_suite, sample_together
 from sysmap_core.sky.pixels import pixel_counts
 
 NSIDE = 16
@@ -35,6 +36,13 @@ def test_scenarios_share_field_templates_and_randoms(mocks):
         shared = np.isin(mock.ra_gal, first.ra_gal).mean()
         assert shared > 0.85
         assert len(mock.galaxies) == pytest.approx(len(first.galaxies), rel=0.02)
+
+
+def test_right_ascensions_are_of_one_turn(mocks):
+    for mock in mocks.values():
+        for ra in (mock.ra_gal, mock.ra_rand):
+            assert np.all((ra >= 0.0) & (ra < 360.0))
+    assert _within_turn(np.array([-1e-20, 360.0, -44.0])).tolist() == [0.0, 0.0, 316.0]
 
 
 def test_truth_of_the_scenarios(mocks):

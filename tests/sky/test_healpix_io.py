@@ -120,7 +120,7 @@ def test_unknown_arguments(bare):
         read_map(bare, ordering="NESTD", frame="equatorial")
     with pytest.raises(ParameterError, match="unknown frame 'ecliptic'"):
         read_map(bare, ordering="RING", frame="ecliptic")
-    with pytest.raises(ParameterError, match="unknown column 'DECK': did you mean 'DEC'"):
+    with pytest.raises(ParameterError, match="column 'DECK' not found: the table has DEC"):
         read_map(bare, column="DECK", **EVERYTHING)
     with pytest.raises(ParameterError, match="column is 1: the file has 1 columns with values, DEC"):
         read_map(bare, column=1, **EVERYTHING)

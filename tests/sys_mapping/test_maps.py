@@ -3,20 +3,18 @@
 import healpy as hp
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from sysmap_core.errors import DataError, MissingDataError, ParameterError
-from sysmap_core.mocks.footprints import survey_mask
 from sysmap_core.sky.healpix_io import write_map
 from sysmap_core.sys_mapping.maps import (
     TEMPLATE_FAMILIES,
     assign_template_values,
     compute_overdensity,
-    generate_lognormal_field,
     generate_systematic_map,
     generate_systematic_maps,
     load_real_template,
     load_real_templates,
-    make_galactic_mask,
     pixelize_catalog,
     systematic_power_spectrum,
 )
@@ -84,29 +82,28 @@ def test_counts_and_overdensity():
     assert counts.max() == counts.sum() == 7
 
 
+@pytest.mark.parametrize("shape", [(7,), (1000,), (4, 5)])
+def test_counts_of_a_part_of_the_sky(shape):
+    rng = np.random.default_rng(0)
+    galaxies, randoms = rng.poisson(20, shape), rng.poisson(100, shape)
+    randoms.ravel()[:2] = 0
+    for least in (0.1, 0.0):
+        delta, good = compute_overdensity(galaxies, randoms, least)
+        np.testing.assert_array_equal(good, randoms > 0)
+        ratio = galaxies[good] / randoms[good]
+        wanted = ratio * randoms[good].sum() / galaxies[good].sum() - 1.0
+        np.testing.assert_allclose(delta, wanted, rtol=1e-12)
+    with pytest.raises(DataError, match="the coverage map is zero everywhere"):
+        compute_overdensity(galaxies, 0 * randoms)
+    with pytest.raises(DataError, match="no galaxy of 0 lies on"):
+        compute_overdensity(0 * galaxies, randoms)
+
+
 def test_values_on_a_footprint():
     maps = generate_systematic_maps(NSIDE, [0, 4], seed=1)
     good = np.arange(SIZE) < 50
     np.testing.assert_array_equal(assign_template_values(maps, good), maps[:, :50])
     np.testing.assert_array_equal(assign_template_values(maps, np.arange(50)), maps[:, :50])
-
-
-def test_lognormal_field():
-    fields = [generate_lognormal_field(NSIDE, 0.4, seed=seed) for seed in range(30)]
-    assert min(f.min() for f in fields) > -1
-    rms = np.sqrt(np.mean([f.var() for f in fields]))
-    assert rms == pytest.approx(np.sqrt(np.expm1(0.16)), rel=0.06)
-    logs = np.mean([np.log1p(f).std() for f in fields])
-    assert logs == pytest.approx(0.4, rel=0.06)
-    np.testing.assert_array_equal(fields[3], generate_lognormal_field(NSIDE, 0.4, seed=3))
-
-
-def test_galactic_mask_is_galactic():
-    mask = make_galactic_mask(NSIDE)
-    np.testing.assert_array_equal(mask, survey_mask(NSIDE, min_latitude=20.0))
-    # the centre of the Galaxy, and a place on the celestial equator far from its plane
-    assert not mask[hp.ang2pix(NSIDE, 266.4, -28.9, lonlat=True)]
-    assert mask[hp.ang2pix(NSIDE, 180.0, 0.0, lonlat=True)]
 
 
 @pytest.fixture
@@ -131,6 +128,29 @@ def test_real_templates(folder):
     assert (one[~known] == 0).all()
 
 
+def test_column_of_a_second_table(folder):
+    path = folder / "LS10_GALDEPTH_Z_NSIDE_0016.fits"
+    alone, _ = load_real_template(path, "GALDEPTH_Z")
+    with fits.open(path) as hdus:
+        other = fits.BinTableHDU.from_columns([fits.Column(name="OTHER", format="D", array=np.ones(3))])
+        fits.HDUList([hdus[0], other, hdus[1]]).writeto(folder / "two.fits")
+    np.testing.assert_array_equal(load_real_template(folder / "two.fits", "galdepth_z")[0], alone)
+
+
+def test_file_that_does_not_say_what_it_is(tmp_path):
+    values = 5.0 + np.arange(SIZE) % 7
+    hp.write_map(tmp_path / "bare.fits", values, column_names=["depth"], dtype=float)
+    with fits.open(tmp_path / "bare.fits", mode="update") as hdus:
+        del hdus[1].header["ORDERING"]
+    with pytest.raises(DataError, match="ordering of the pixels is not in the header: declare it with ordering='RING'"):
+        load_real_template(tmp_path / "bare.fits", "depth", frame="equatorial")
+    ring, nested = (
+        load_real_template(tmp_path / "bare.fits", "depth", ordering=o, frame="equatorial")[0]
+        for o in ("RING", "NESTED")
+    )
+    np.testing.assert_allclose(hp.reorder(ring, n2r=True), nested)
+
+
 def test_missing_values_do_not_enter_coarser_pixels(folder):
     path = folder / "GAIA_nstar_faint_NSIDE_00016.fits"
     coarse, valid = load_real_template(path, "nstar_faint", 8)
@@ -144,15 +164,19 @@ BAD = {
     "unknown template family 7": lambda f: systematic_power_spectrum(NSIDE, 7),
     "nside is 17": lambda f: generate_systematic_map(17, 0),
     "families is empty": lambda f: generate_systematic_maps(NSIDE, []),
-    "sigma is 0": lambda f: generate_lognormal_field(NSIDE, 0),
-    "min_latitude is 90": lambda f: make_galactic_mask(NSIDE, 90),
     "bring both to one nside": lambda f: assign_template_values(np.ones((2, SIZE)), np.ones(12, bool)),
+    "good_pixels has values of type int64 which repeat": lambda f: assign_template_values(
+        np.ones((2, SIZE)), np.ones(SIZE, int)
+    ),
+    "no pixels of 9: give a mask of type bool": lambda f: assign_template_values(np.ones((2, 9)), np.array([3, 9])),
     r"templates \[1\] are NaN or UNSEEN in 3 pixels": lambda f: assign_template_values(
         np.array([np.ones(9), [np.nan] * 3 + [1.0] * 6]), np.ones(9, bool)
     ),
     "syst_dir is": lambda f: load_real_templates(NSIDE, f / "nowhere"),
     "does not exist": lambda f: load_real_templates(32, f),
-    "unknown column 'GALDEPTH_R'": lambda f: load_real_template(f / "LS10_GALDEPTH_Z_NSIDE_0016.fits", "GALDEPTH_R"),
+    "column 'GALDEPTH_R' not found: the table has GALDEPTH_Z": lambda f: load_real_template(
+        f / "LS10_GALDEPTH_Z_NSIDE_0016.fits", "GALDEPTH_R"
+    ),
     "no value of GALDEPTH_Z above 1e\\+06": lambda f: load_real_template(
         f / "LS10_GALDEPTH_Z_NSIDE_0016.fits", "GALDEPTH_Z", valid_min=1e6
     ),

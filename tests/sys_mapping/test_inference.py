@@ -3,16 +3,15 @@ import inspect
 import emcee
 import numpy as np
 import pytest
-from scipy import stats
-from skies import independent_counts, orthonormal_templates
+from skies import independent_counts
 
 import sysmap_core
-from sysmap_core.backend import jax, jnp
 from sysmap_core.errors import DataError, ParameterError, ShortChainWarning
-from sysmap_core.inference.contamination import MODELS, invert_contamination, n_free_params, pack_params
+from sysmap_core.inference.contamination import MODELS, n_free_params, pack_params
 from sysmap_core.inference.pixel_likelihood import PixelSums
 from sysmap_core.inference.posterior import fit_model
-from sysmap_core.sys_mapping import posterior as arrays
+from sysmap_core.sys_mapping import inference as arrays
+from sysmap_core.sys_mapping.likelihood import make_log_likelihood
 
 A, B, SIGMA, GAMMA = np.array([0.05, -0.02]), np.array([0.03, 0.08]), 0.3, 1.2
 
@@ -21,15 +20,12 @@ CASES = [("additive", False), ("multiplicative", True), ("combined", False), ("c
 MIXING = np.array([[1.0, 0.0], [0.8, 0.6]])
 
 SIGNATURES = {
-    "make_log_likelihood": "n_sys, model, use_skewed=False",
     "make_log_prob": "n_sys, model, delta_g_obs, delta_t, use_skewed=False, sigma_min=1e-06, vectorize=False",
     "run_mcmc": "n_sys, *, model='combined', delta_g_obs, delta_t, use_skewed=False, n_walkers=250, n_steps=1500, "
     "n_burn=300, seed=42, progress=True, vectorize=False",
     "get_mle_params": "flat_chain",
     "get_param_variance_from_chain": "flat_chain, n_sys, model",
     "get_param_covariance_from_chain": "flat_chain, n_sys, model",
-    "rotate_templates": "delta_t",
-    "transform_params_from_rotated": "a_rot, b_rot, rotation_matrix",
 }
 
 
@@ -42,15 +38,6 @@ def sky():
 
 def packed(model, skewed):
     return pack_params(A, B, SIGMA, GAMMA if skewed else None, model)
-
-
-def by_scipy(delta, templates, model, skewed):
-    """Eqs. 17 and 18 with the densities of scipy."""
-    b = {"additive": np.zeros(2), "multiplicative": A, "combined": B}[model]
-    field = invert_contamination(delta, templates, A, b)
-    location = -SIGMA * GAMMA / np.sqrt(1 + GAMMA**2) * np.sqrt(2 / np.pi)
-    frozen = stats.skewnorm(GAMMA, location, SIGMA) if skewed else stats.norm(0, SIGMA)
-    return frozen.logpdf(field).sum() - np.log(np.abs(1 + b @ templates)).sum()
 
 
 def chain_of(sky, **arguments):
@@ -68,56 +55,16 @@ def test_signatures_are_those_of_the_original(name):
 
 
 @pytest.mark.parametrize(("model", "skewed"), CASES)
-def test_log_likelihood_equals_scipy(sky, model, skewed):
-    log_likelihood = arrays.make_log_likelihood(2, model, skewed)
-    lnl = log_likelihood(packed(model, skewed), *sky)
-    assert lnl.shape == ()
-    assert float(lnl) == pytest.approx(by_scipy(*sky, model, skewed), rel=1e-11)
-    assert float(jax.jit(log_likelihood)(packed(model, skewed), *sky)) == pytest.approx(float(lnl), rel=1e-12)
-
-
-@pytest.mark.parametrize(("model", "skewed"), CASES[2:])
-def test_gradient_of_the_log_likelihood(sky, model, skewed):
-    log_likelihood = arrays.make_log_likelihood(2, model, skewed)
-    theta = packed(model, skewed)
-    gradient = jax.grad(log_likelihood)(theta, *sky)
-    steps = 1e-6 * np.eye(len(theta))
-    slopes = [(log_likelihood(theta + s, *sky) - log_likelihood(theta - s, *sky)) / 2e-6 for s in steps]
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-4)
-
-
-@pytest.mark.parametrize("skewed", [False, True])
-def test_log_likelihood_outside_the_allowed_region(sky, skewed):
-    log_likelihood = arrays.make_log_likelihood(2, "combined", skewed)
-    lowest = -sky[1][0].min()
-    outside = [packed("combined", skewed) for _ in range(4)]
-    outside[0][2:4] = 0.96 / lowest, 0.0  # an efficiency of 0.04 in one pixel
-    outside[1][2:4] = 10.0, 0.0  # negative efficiencies
-    outside[2][4], outside[3][4] = 0.0, -0.3
-    for theta in outside:
-        assert log_likelihood(theta, *sky) == -np.inf
-        assert np.all(np.isfinite(jax.grad(log_likelihood)(theta, *sky)))
-    inside = packed("combined", skewed)
-    inside[2:4] = 0.94 / lowest, 0.0
-    assert np.isfinite(log_likelihood(inside, *sky))
-    for position in (0, 2, 4):
-        for value in (np.nan, np.inf):
-            theta = packed("combined", skewed)
-            theta[position] = value
-            assert log_likelihood(theta, *sky) == -np.inf
-
-
-@pytest.mark.parametrize(("model", "skewed"), CASES)
 def test_log_prob_is_the_likelihood_inside_the_prior(sky, model, skewed):
     theta = packed(model, skewed)
-    lnl = float(arrays.make_log_likelihood(2, model, skewed)(theta, *sky))
+    lnl = float(make_log_likelihood(2, model, skewed)(theta, *sky))
     one, n_dim = arrays.make_log_prob(2, model, *sky, use_skewed=skewed)
     many, _ = arrays.make_log_prob(2, model, *sky, use_skewed=skewed, vectorize=True)
-    assert n_dim == len(theta) == n_free_params(2, model) + skewed
+    assert n_dim == len(theta) == n_free_params(2, model) + 1 + skewed
     assert isinstance(one(theta), float)
     assert one(theta) == pytest.approx(lnl, rel=1e-12)
     excluded = np.tile(theta, (4, 1))
-    excluded[1:, n_free_params(2, model) - 1] = 1e-6, -0.3, np.nan
+    excluded[1:, n_free_params(2, model)] = 1e-6, -0.3, np.nan
     np.testing.assert_allclose(many(excluded), [lnl, -np.inf, -np.inf, -np.inf], rtol=1e-12)
     assert [one(row) for row in excluded[1:]] == [-np.inf] * 3
 
@@ -194,7 +141,7 @@ def test_short_chain_is_told(sky, n_steps):
 def test_covariances_from_a_chain(skewed):
     rng = np.random.default_rng(0)
     for model in MODELS:
-        n_dim = n_free_params(3, model) + skewed
+        n_dim = n_free_params(3, model) + 1 + skewed
         chain = rng.standard_normal((400, n_dim)) @ rng.standard_normal((n_dim, n_dim))
         cov = np.cov(chain.T)
         wanted_b = {"additive": np.zeros((3, 3)), "multiplicative": cov[:3, :3], "combined": cov[3:6, 3:6]}[model]
@@ -214,63 +161,14 @@ def test_covariance_of_one_template_is_a_matrix():
     assert cov_a[0, 0] == pytest.approx(chain[:, 0].var(ddof=1))
 
 
-def correlated_templates():
-    return np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [0.3, -0.5, 0.4]]) @ orthonormal_templates(3, 600)
-
-
-def test_rotated_templates_are_uncorrelated():
-    templates = correlated_templates()
-    rotated, rotation, eigenvalues = arrays.rotate_templates(templates)
-    np.testing.assert_allclose(rotated @ rotated.T / 600, np.diag(eigenvalues), atol=1e-12)
-    np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
-    np.testing.assert_allclose(rotation @ np.diag(eigenvalues) @ rotation.T, templates @ templates.T / 600, atol=1e-12)
-    np.testing.assert_allclose(rotation @ rotated, templates, atol=1e-12)
-    assert np.all(np.diff(eigenvalues) < 0)
-
-
-def test_rotated_amplitudes_come_back():
-    templates = correlated_templates()
-    rotated, rotation, _ = arrays.rotate_templates(templates)
-    a_rot, b_rot = np.random.default_rng(0).normal(0, 0.1, (2, 3))
-    a, b = arrays.transform_params_from_rotated(a_rot, b_rot, rotation)
-    np.testing.assert_allclose(a @ templates, a_rot @ rotated, atol=1e-12)
-    np.testing.assert_allclose(b @ templates, b_rot @ rotated, atol=1e-12)
-
-
-def test_rotation_changes_neither_fit_nor_covariance():
-    templates = correlated_templates()
-    delta = np.random.default_rng(1).normal(0, 0.3, 600) + 0.05 * templates[0]
-    rotated, rotation, _ = arrays.rotate_templates(templates)
-    plain, turned = (fit_model(delta, t, "additive") for t in (templates, rotated))
-    np.testing.assert_allclose(arrays.transform_params_from_rotated(turned.a, turned.b, rotation)[0], plain.a)
-    np.testing.assert_allclose(rotation @ turned.cov_a @ rotation.T, plain.cov_a, atol=1e-12)
-
-
-def test_degenerate_directions_have_no_eigenvalue():
-    templates = orthonormal_templates(2, 500)
-    _, rotation, eigenvalues = arrays.rotate_templates(np.vstack([templates, templates.sum(0)]))
-    assert eigenvalues[-1] == pytest.approx(0.0, abs=1e-12)
-    assert np.abs(rotation[:, -1]) == pytest.approx(np.full(3, 1 / np.sqrt(3)))
-
-
 def test_bad_shapes(sky):
     delta, templates = sky
     with pytest.raises(DataError, match=r"give \(n_pix,\) and \(3, n_pix\), as n_sys is 3"):
         arrays.make_log_prob(3, "additive", delta, templates)
-    with pytest.raises(DataError, match=r"delta_g_obs has shape \(499,\) and delta_t \(2, 500\)"):
-        arrays.make_log_likelihood(2, "additive")(jnp.ones(3), delta[1:], templates)
-    with pytest.raises(DataError, match="theta has 4 values: the additive model with 2 templates has 3"):
-        arrays.make_log_likelihood(2, "additive")(jnp.ones(4), delta, templates)
     for vectorize, theta in ((False, np.ones((2, 3))), (True, np.ones(3)), (False, np.ones(4))):
         log_prob, _ = arrays.make_log_prob(2, "additive", delta, templates, vectorize=vectorize)
         with pytest.raises(DataError, match=r"theta has shape .* as vectorize is"):
             log_prob(theta)
-    with pytest.raises(DataError, match=r"delta_t has shape \(500,\) and 0 values that are not finite"):
-        arrays.rotate_templates(delta)
-    with pytest.raises(DataError, match=r"delta_t has shape \(1, 2\) and 1 values that are not finite"):
-        arrays.rotate_templates([[1.0, np.nan]])
-    with pytest.raises(DataError, match=r"a_rot \(2,\), b_rot \(3,\) and rotation_matrix \(2, 2\)"):
-        arrays.transform_params_from_rotated(np.ones(2), np.ones(3), np.eye(2))
     with pytest.raises(DataError, match="flat_chain has 4 columns: the combined model with 2 templates has 5, or 6"):
         arrays.get_param_covariance_from_chain(np.ones((10, 4)), 2, "combined")
     with pytest.raises(DataError, match=r"flat_chain has shape \(1, 3\): .* at least 2 draws"):
@@ -285,7 +183,7 @@ def test_bad_shapes(sky):
         ({"model": "both"}, ParameterError, "unknown model 'both'"),
         ({"n_walkers": 9}, ParameterError, "n_walkers is 9 for 5 parameters: give at least 10"),
         ({"n_burn": 1500}, ParameterError, "n_burn is 1500 and n_steps 1500: take 0 <= n_burn < n_steps"),
-        ({"delta_g_obs": np.zeros(500)}, DataError, "delta_g_obs is constant"),
+        ({"delta_g_obs": np.zeros(500)}, DataError, "delta is constant"),
         ({"delta_g_obs": np.full(500, np.nan)}, DataError, "delta has 500 values that are not finite"),
         ({"delta_t": np.ones((2, 500))}, DataError, "templates template 0, template 1 are linear combinations"),
     ],
@@ -293,11 +191,6 @@ def test_bad_shapes(sky):
 def test_bad_runs(sky, arguments, error, message):
     with pytest.raises(error, match=message):
         arrays.run_mcmc(2, **{"delta_g_obs": sky[0], "delta_t": sky[1], "progress": False} | arguments)
-
-
-def test_unknown_model_is_told_before_data():
-    with pytest.raises(ParameterError, match="unknown model 'both'"):
-        arrays.make_log_likelihood(2, "both")
 
 
 def test_density_in_sigma_and_in_its_logarithm_agree(sky):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import healpy as hp
 import numpy as np
 
-from ..errors import DataError, ParameterError, unknown_name
+from ..errors import DataError, ParameterError
 from ..harmonic import Transforms, default_lmax
 from ..sky import Footprint, usable
 
@@ -61,8 +61,10 @@ def subtract_template_cl(
         As :func:`measure_pseudo_cl` gives it [sr].
     delta_t : ndarray, shape (n_sys, 12 nside^2)
         Standardised templates, RING [1].
-    mask, lmax
+    mask
         As in :func:`measure_pseudo_cl`.
+    lmax : int, optional
+        Largest multipole; that of ``pseudo_cl`` by default.
     alpha : ndarray, shape (n_sys,) or (n_sys, n_sys)
         Amplitudes, or :math:`\alpha \alpha^t - \mathrm{Cov}(\alpha)`, which has no noise bias.
 
@@ -83,9 +85,10 @@ def subtract_template_cl(
     The original was linear in the amplitudes and left the products of different templates out: it had neither
     the units of a spectrum nor its sign.
     """
+    lmax = np.size(pseudo_cl) - 1 if lmax is None else lmax
     alms, lmax = _masked_alms("delta_t", np.atleast_2d(delta_t), mask, lmax)
     cross = np.array([[hp.alm2cl(one, two) for two in alms] for one in alms])
-    return _checked("pseudo_cl", pseudo_cl, lmax + 1) - _contamination(alpha, cross)
+    return checked_cl("pseudo_cl", pseudo_cl, lmax + 1) - contamination_cl(alpha, cross)
 
 
 def harmonic_bias(n_templates: int, ell: np.ndarray) -> np.ndarray:
@@ -165,11 +168,12 @@ def mode_projection_bias(
     multiplying it by a spectrum.
     """
     if mode not in MODES:
-        raise unknown_name("mode", mode, MODES)
+        msg = f"mode must be {' or '.join(map(repr, MODES))}, got {mode!r}"
+        raise ParameterError(msg)
     share = harmonic_bias(n_templates, ell)
     if mode == "extended":
         share = np.where(-share > threshold, share, 0.0)
-    pseudo = _checked("pseudo_cl", pseudo_cl, share.size)
+    pseudo = checked_cl("pseudo_cl", pseudo_cl, share.size)
     left = np.where(share > -1.0, 1.0 + share, np.nan)
     if coupling_matrix is None:
         bias = share * pseudo / left
@@ -184,61 +188,57 @@ def mode_projection_bias(
     return pseudo - bias, bias
 
 
-def correct_power_spectrum_harmonic(
-    pseudo_cl: np.ndarray, ell: np.ndarray, n_templates: int, alpha: np.ndarray, template_cls: np.ndarray
-) -> np.ndarray:
-    r"""Subtract the power of fitted templates, and give back what their fit has taken.
+def contamination_cl(alpha: np.ndarray, template_cls: np.ndarray) -> np.ndarray:
+    r"""Power of templates with given amplitudes.
 
     Parameters
     ----------
-    pseudo_cl : ndarray, shape (n_ell,)
-        Spectrum of the contaminated field [sr].
-    ell, n_templates
-        As in :func:`harmonic_bias`; no templates if ``alpha`` is free of noise bias.
     alpha : ndarray, shape (n_sys,) or (n_sys, n_sys)
-        As in :func:`subtract_template_cl`.
-    template_cls : ndarray, shape (n_sys, n_ell) or (n_sys, n_sys, n_ell)
-        Spectra of the templates, or of all their pairs [sr].
+        Amplitudes, or their products.
+    template_cls : ndarray, shape (n_sys, n_sys, n_ell)
+        Spectra of all pairs of templates [sr].
 
     Returns
     -------
     ndarray, shape (n_ell,)
-        :math:`(C_\ell - \sum_{ij} \alpha_i \alpha_j C_\ell^{ij}) / (1 - n/(2\ell+1))` [sr]; NaN where nothing is
-        left.
+        :math:`\sum_{ij} \alpha_i \alpha_j C_\ell^{ij}` [sr].
 
     Raises
     ------
     DataError
-        When shapes differ.
-
-    Notes
-    -----
-    Squares of amplitudes that were fitted to the same field are too large by their variance, which takes the
-    share of :func:`harmonic_bias` from the spectrum.  It is exact on the full sky for templates of one multipole
-    each.  The original was linear in the amplitudes and subtracted the share as if it were a spectrum.
+        When there are not as many amplitudes as templates.
     """
-    share = harmonic_bias(n_templates, ell)
-    cross = np.asarray(template_cls, float)
-    if cross.ndim == 2:
-        cross = np.eye(len(cross))[:, :, None] * cross
-    if cross.ndim != 3 or cross.shape[0] != cross.shape[1] or cross.shape[2] != share.size:
-        msg = f"template_cls has shape {np.shape(template_cls)} for {share.size} multipoles: give (n_sys, n_ell)"
-        raise DataError(msg)
-    cleaned = _checked("pseudo_cl", pseudo_cl, share.size) - _contamination(alpha, cross)
-    return cleaned / np.where(share > -1.0, 1.0 + share, np.nan)
-
-
-def _contamination(alpha, cross):
     alpha = np.asarray(alpha, float)
     squares = np.outer(alpha, alpha) if alpha.ndim == 1 else alpha
-    if squares.shape != cross.shape[:2]:
-        n_sys = len(cross)
+    if squares.shape != template_cls.shape[:2]:
+        n_sys = len(template_cls)
         msg = f"alpha has shape {alpha.shape} for {n_sys} templates: give ({n_sys},) or ({n_sys}, {n_sys})"
         raise DataError(msg)
-    return np.einsum("ij,ijl->l", squares, cross)
+    return np.einsum("ij,ijl->l", squares, template_cls)
 
 
-def _checked(name, spectrum, size):
+def checked_cl(name: str, spectrum: np.ndarray, size: int) -> np.ndarray:
+    """Spectrum as floats, if it has the length it should have.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument.
+    spectrum : ndarray, shape (n_ell,)
+        Spectrum.
+    size : int
+        Multipoles wanted.
+
+    Returns
+    -------
+    ndarray, shape (n_ell,)
+        The same.
+
+    Raises
+    ------
+    DataError
+        For another shape.
+    """
     spectrum = np.asarray(spectrum, float)
     if spectrum.shape != (size,):
         msg = f"{name} has shape {spectrum.shape}: give {size} multipoles"

@@ -4,12 +4,13 @@ import healpy as hp
 import numpy as np
 import pytest
 
+import sysmap_core
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.mode_coupling import MaskedSky, template_power
 from sysmap_core.sky.footprints import Footprint
-from sysmap_core.sys_mapping import power_spectra as array_spectra
-from sysmap_core.sys_mapping.power_spectra import (
-    correct_power_spectrum_harmonic,
+from sysmap_core.sys_mapping import power_spectrum as array_spectra
+from sysmap_core.sys_mapping.correction import correct_power_spectrum_harmonic
+from sysmap_core.sys_mapping.power_spectrum import (
     harmonic_bias,
     measure_pseudo_cl,
     mode_projection_bias,
@@ -39,7 +40,7 @@ def maps():
 
 @pytest.mark.parametrize("name", SIGNATURES)
 def test_signatures_are_those_of_the_original(name):
-    parameters = inspect.signature(getattr(array_spectra, name)).parameters.values()
+    parameters = inspect.signature(getattr(sysmap_core, name)).parameters.values()
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
     assert str(inspect.Signature(plain)) == f"({SIGNATURES[name]})"
 
@@ -60,6 +61,13 @@ def test_subtraction_is_quadratic_with_all_pairs(maps):
     np.testing.assert_allclose(left, 1 - contamination, atol=1e-12)
     squares = np.outer(alpha, alpha)
     np.testing.assert_allclose(subtract_template_cl(np.ones(24), templates, mask, squares), left, atol=1e-12)
+
+
+def test_subtraction_keeps_the_multipoles_of_the_spectrum(maps):
+    _, mask, templates = maps
+    alpha = np.array([0.4, -0.3])
+    short = subtract_template_cl(np.ones(11), templates, mask, alpha)
+    np.testing.assert_allclose(short, subtract_template_cl(np.ones(24), templates, mask, alpha)[:11], atol=1e-14)
 
 
 def test_subtraction_agrees_with_that_of_band_powers(maps):
@@ -170,12 +178,14 @@ def test_bad_maps(change, error, match):
 def test_bad_spectra(maps):
     _, mask, templates = maps
     with pytest.raises(DataError, match=r"pseudo_cl has shape \(5,\): give 24 multipoles"):
-        subtract_template_cl(np.ones(5), templates, mask, np.ones(2))
+        subtract_template_cl(np.ones(5), templates, mask, np.ones(2), lmax=23)
+    with pytest.raises(ParameterError, match="lmax is 29: maps of nside 8 have multipoles from 0 to 23"):
+        subtract_template_cl(np.ones(30), templates, mask, np.ones(2))
     with pytest.raises(DataError, match=r"alpha has shape \(3,\) for 2 templates: give \(2,\) or \(2, 2\)"):
         subtract_template_cl(np.ones(24), templates, mask, np.ones(3))
     with pytest.raises(ParameterError, match="n_templates is -1 and the smallest ell 0: neither can be negative"):
         harmonic_bias(-1, ELL)
-    with pytest.raises(ParameterError, match="unknown mode 'extendet': did you mean 'extended'"):
+    with pytest.raises(ParameterError, match="mode must be 'basic' or 'extended', got 'extendet'"):
         mode_projection_bias(np.ones(24), None, ELL, 1, mode="extendet")
     with pytest.raises(DataError, match=r"coupling_matrix has shape \(24, 24\) for 24 multipoles, or no inverse"):
         mode_projection_bias(np.ones(24), np.ones((24, 24)), ELL, 1)

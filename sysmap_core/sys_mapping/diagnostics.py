@@ -6,7 +6,7 @@ import healpy as hp
 import numpy as np
 
 from ..diagnostics import cut_map
-from ..errors import DataError, unknown_name
+from ..errors import DataError, ParameterError
 
 STRETCHES = 32
 """Runs of neighbouring pixels that stand in for patches where positions are not known."""
@@ -84,7 +84,8 @@ def snr_template_ranking(delta_g_obs: np.ndarray, delta_t: np.ndarray, *, method
     pixels see none.  It is not calibrated; :func:`rank_templates` is.
     """
     if method not in RANKINGS:
-        raise unknown_name("method", method, RANKINGS)
+        msg = f"method must be {' or '.join(map(repr, RANKINGS))}, got {method!r}; for 'isd' take binned_regression"
+        raise ParameterError(msg)
     delta, values = _centred(delta_g_obs, delta_t)
     return RANKINGS[method](delta, values)
 

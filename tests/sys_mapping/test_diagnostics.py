@@ -4,7 +4,7 @@ from scipy import stats
 from skies import ClusteredSky
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.sys_mapping.template_tests import (
+from sysmap_core.sys_mapping.diagnostics import (
     footprint_mask_diagnostics,
     null_test_cross_correlations,
     snr_template_ranking,
@@ -122,5 +122,5 @@ def test_arrays_that_do_not_match():
         snr_template_ranking(delta, values)
     with pytest.raises(DataError, match=message):
         footprint_mask_diagnostics(delta, values, [0.1], np.arange(9))
-    with pytest.raises(ParameterError, match="did you mean 'template'"):
+    with pytest.raises(ParameterError, match="method must be 'template' or 'data' or 'peak', got 'templates'"):
         snr_template_ranking(delta, values, method="templates")

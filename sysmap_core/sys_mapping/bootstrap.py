@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from ..errors import DataError
 from ..methods import check_number
 from ..sky import check_nside, patch_members
+
+FEW_PATCHES = 5
+"""A jackknife over fewer patches is told to be noisy."""
 
 
 def block_bootstrap_variance(
@@ -60,8 +64,16 @@ def jackknife_covariance(
     -------
     ndarray, shape (n_params, n_params)
         Covariance.
+
+    Warns
+    -----
+    UserWarning
+        For fewer than :data:`FEW_PATCHES` patches.
     """
     parts = _patches_of_arrays(delta_g_obs, delta_t, good_pixels, nside, n_patches)
+    if n_patches < FEW_PATCHES:
+        msg = f"n_patches={n_patches} is small, and the variance noisy: take {FEW_PATCHES} or more"
+        warnings.warn(msg, UserWarning, stacklevel=2)
     kept = (parts[:k] + parts[k + 1 :] for k in range(n_patches))
     offset = _estimates(estimator, delta_g_obs, delta_t, kept)
     offset -= offset.mean(0)

@@ -4,7 +4,7 @@ import pytest
 from skies import ClusteredSky
 
 from sysmap_core.errors import ParameterError
-from sysmap_core.sys_mapping.resampling import block_bootstrap_variance, jackknife_covariance
+from sysmap_core.sys_mapping.bootstrap import block_bootstrap_variance, jackknife_covariance
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,12 @@ def test_footprint_as_mask_or_as_indices(sky, field):
         for good in (mask, field.pixels)
     ]
     np.testing.assert_array_equal(*found)
+
+
+def test_few_patches_are_told(sky, field):
+    arguments = (field.delta, sky.templates.values, field.pixels, 16, lambda d, t: t @ d / d.size)
+    with pytest.warns(UserWarning, match="n_patches=3 is small, and the variance noisy: take 5 or more"):
+        jackknife_covariance(*arguments, n_patches=3)
 
 
 def test_a_single_patch(field):
