@@ -8,6 +8,7 @@ import numpy as np
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
 from sysmap_core.sky.field import Field, footprint, overdensity
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.regrid import to_nside
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import TemplateSet, standardise
@@ -48,8 +49,9 @@ class ClusteredSky:
         z = hp.pix2vec(nside, np.arange(hp.nside2npix(nside)))[2]
         self.coverage = (np.abs(z) > 0.4).astype(float)
         self.pixels = footprint(self.coverage)
+        self.footprint = Footprint(self.pixels, nside)
         maps = synthetic_maps(nside, families, np.random.default_rng(seed))
-        self.templates: TemplateSet = standardise(maps, families, self.pixels)
+        self.templates: TemplateSet = standardise(maps, families, self.footprint)
 
     def field(self, seed: int, a=0.0, b=0.0) -> Field:
         """Poisson counts of one contaminated realisation."""

@@ -195,14 +195,14 @@ def shared_footprint(*, need_place: bool = False, **maps) -> Footprint:
     8 pixels at nside 1
     """
     (first, one), *others = maps.items()
+    if need_place and one.footprint.nside is None:
+        msg = f"the place of the pixels of the {first} is not known (nside is None): give HEALPix indices with an nside"
+        raise DataError(msg)
     for name, other in others:
         if one.footprint != other.footprint:
             msg = (
                 f"the {first} has {one.footprint} and the {name} {other.footprint}, or others, or in another order: "
-                "use the same pixels (templates are standardised on field.pixels)"
+                "use the same pixels, and standardise the templates on field.pixels"
             )
             raise DataError(msg)
-    if need_place and one.footprint.nside is None:
-        msg = f"the place of the pixels of the {first} is not known (nside is None): give HEALPix indices with an nside"
-        raise DataError(msg)
     return one.footprint

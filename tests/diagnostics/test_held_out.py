@@ -341,7 +341,7 @@ def test_inputs_that_do_not_match(sky):
     elsewhere = Field(field.delta, field.expected, Footprint(field.pixels[::-1], 16))
     nowhere = Field(field.delta, field.expected, Footprint(field.pixels))
     for test in (held_out_templates, held_out_patches, squares, rank_templates, forward_selection, footprint_cuts):
-        with pytest.raises(DataError, match="in another order: standardise the templates"):
+        with pytest.raises(DataError, match="in another order: use the same pixels, and standardise the templates"):
             test(elsewhere, sky.templates, spectrum=spectrum)
         with pytest.raises(DataError, match="place of the pixels is not known"):
             test(nowhere, sky.templates, spectrum=spectrum)

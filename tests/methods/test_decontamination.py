@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,10 +37,8 @@ class TestContract:
 
     def test_permuting_templates_permutes_amplitudes(self, sky, method):
         field, order = sky.field(2, a=0.05), [2, 0, 1]
-        turned = type(sky.templates)(
-            **vars(sky.templates)
-            | {"values": sky.templates.values[order], "names": tuple(sky.templates.names[i] for i in order)}
-        )
+        names = tuple(sky.templates.names[i] for i in order)
+        turned = replace(sky.templates, values=sky.templates.values[order], names=names)
         one, two = (decontaminate(field, t, method, spectrum=sky.spectrum, seed=1) for t in (sky.templates, turned))
         tolerance = 0.05 * np.sqrt(np.diag(one.cov_a_iid)).min()
         np.testing.assert_allclose(two.a, one.a[order], atol=tolerance)
@@ -130,7 +129,7 @@ def test_run_methods_shares_the_spectrum(sky):
 
 def test_field_and_templates_on_different_pixels(sky):
     field = sky.field(0)
-    fewer = type(field)(field.delta[1:], field.expected[1:], field.pixels[1:], field.nside)
+    fewer = field.restricted(field.pixels[1:])
     with pytest.raises(DataError, match=r"standardise the templates on field\.pixels"):
         decontaminate(fewer, sky.templates)
 
@@ -172,7 +171,7 @@ def test_uncertain_errors_are_those_of_the_method(sky):
 def test_copies_of_a_template_are_named(sky, method):
     t = sky.templates
     names = (*t.names, "copy")
-    copied = type(t)(**vars(t) | {"values": np.vstack([t.values, t.values[0]]), "names": names})
+    copied = replace(t, values=np.vstack([t.values, t.values[0]]), names=names)
     with pytest.raises(DataError, match="templates white_noise, copy are linear combinations of each other"):
         decontaminate(sky.field(0), copied, method)
 
@@ -180,7 +179,7 @@ def test_copies_of_a_template_are_named(sky, method):
 def test_template_that_is_the_observed_map(sky):
     field, t = sky.field(0), sky.templates
     delta = (field.delta - field.delta.mean()) / field.delta.std()
-    leaked = type(t)(**vars(t) | {"values": np.vstack([t.values, delta]), "names": (*t.names, "leak")})
+    leaked = replace(t, values=np.vstack([t.values, delta]), names=(*t.names, "leak"))
     with pytest.raises(DataError, match="templates reproduce delta"):
         decontaminate(field, leaked, "OLS")
 
@@ -197,7 +196,9 @@ def test_unknown_covariance(sky):
 
 def test_stored_without_maps(sky):
     content = decontaminate(sky.field(0), sky.templates, "OLS", spectrum=sky.spectrum).to_dict(maps=False)
-    with pytest.raises(DataError, match=r"lacks cov_a_draws, galaxy_weights, .*: store to_dict\(\) of all of it"):
+    with pytest.raises(
+        DataError, match=r"lacks field, templates, cov_a_draws, galaxy_weights, .*: store to_dict\(\) of all of it"
+    ):
         Decontamination.from_dict(content)
 
 
