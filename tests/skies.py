@@ -67,7 +67,7 @@ class ClusteredSky:
         density = np.zeros(self.coverage.size)
         density[self.pixels] = 1 + delta[self.pixels] * (1 + multiplicative) + additive
         counts = rng.poisson(self.nbar * np.maximum(density, 0)).astype(float)
-        return overdensity(counts, self.coverage, self.pixels)
+        return overdensity(counts, self.coverage, self.footprint)
 
 
 class AveragedSky(ClusteredSky):
@@ -90,4 +90,4 @@ class AveragedSky(ClusteredSky):
         alm = np.where(m == 0, real, (real + 1j * imaginary) / np.sqrt(2)) * np.sqrt(gaussian[ell])
         delta = np.exp(hp.alm2map(alm, nside, lmax=lmax) - variance(gaussian) / 2.0) - 1.0
         density = np.where(self.coverage > 0, 1.0 + to_nside(delta, self.nside), 0.0)
-        return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.pixels)
+        return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.footprint)
