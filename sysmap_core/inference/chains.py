@@ -9,14 +9,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import emcee
 import numpy as np
 from scipy.stats import norm, rankdata
 
 from ..backend import jax
 from .maximum import Mode
 from .pixel_likelihood import PixelSums
+
+if TYPE_CHECKING:
+    import emcee
 
 NUTS_CHAINS = 4
 
@@ -188,6 +191,8 @@ def ensemble(
     state : emcee.State
         What its ``run_mcmc`` starts from.
     """
+    import emcee
+
     sampler = emcee.EnsembleSampler(*start.shape, log_probability, vectorize=vectorize, moves=_moves())
     return sampler, emcee.State(start, random_state=np.random.RandomState(seed).get_state())
 
@@ -216,7 +221,8 @@ def _moves():
 
     Its snooker variant is left out: with emcee 3.1 it made widths 15 % too small in 12 dimensions.
     """
-    moves = emcee.moves
+    from emcee import moves
+
     return [(moves.DEMove(), 0.8), (moves.DEMove(gamma0=1.0), 0.1), (moves.StretchMove(), 0.1)]
 
 

@@ -196,9 +196,7 @@ def test_unknown_covariance(sky):
 
 def test_stored_without_maps(sky):
     content = decontaminate(sky.field(0), sky.templates, "OLS", spectrum=sky.spectrum).to_dict(maps=False)
-    with pytest.raises(
-        DataError, match=r"lacks field, templates, cov_a_draws, .*: store to_dict\(\) of all of it"
-    ):
+    with pytest.raises(DataError, match=r"lacks field, templates, cov_a_draws, .*: store to_dict\(\) of all of it"):
         Decontamination.from_dict(content)
 
 
