@@ -26,7 +26,7 @@ def test_least_squares_equals_scikit_learn(sky):
 def test_least_squares_is_exact_on_contamination_alone(sky):
     field = sky.field(0)
     values = sky.templates.values
-    shifted = type(field)(np.array([0.1, -0.2, 0.3]) @ values, field.expected, field.pixels, field.nside)
+    shifted = replace(field, delta=np.array([0.1, -0.2, 0.3]) @ values)
     np.testing.assert_allclose(least_squares(shifted, sky.templates), [0.1, -0.2, 0.3], atol=1e-12)
 
 

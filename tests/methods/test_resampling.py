@@ -55,9 +55,10 @@ def noise(sky, seed):
 
 def subset(field, templates, pick):
     """Field and templates of some pixels, which may be repeated."""
-    values, pixels = templates.values[:, pick], field.pixels[pick]
-    part = TemplateSet(values, templates.names, Footprint(pixels, 16), templates.mean, templates.rms)
-    return Field(field.delta[pick], field.expected[pick], Footprint(pixels, 16)), part
+    # a footprint has each pixel once: the place of these is left open
+    places = Footprint(np.arange(len(field.delta[pick])))
+    part = TemplateSet(templates.values[:, pick], templates.names, places, templates.mean, templates.rms)
+    return Field(field.delta[pick], field.expected[pick], places), part
 
 
 def refit(field, templates, pick):
