@@ -19,7 +19,7 @@ class TemplateSet(Memory):
     Parameters
     ----------
     values : ndarray, shape (n_sys, n_pix)
-        Standardised templates t_ip [1].
+        Standardised templates t_ip [1]; they cannot be changed, as results are remembered for them.
     names : tuple of str, length n_sys
         Names of the templates.
     footprint : Footprint
@@ -33,6 +33,14 @@ class TemplateSet(Memory):
     footprint: Footprint
     mean: np.ndarray
     rms: np.ndarray
+
+    def __post_init__(self):
+        values = np.asarray(self.values)
+        if values.flags.writeable:
+            # somebody else may still write to it
+            values = values.copy()
+            values.flags.writeable = False
+        object.__setattr__(self, "values", values)
 
     @property
     def pixels(self) -> np.ndarray:
@@ -178,4 +186,6 @@ def _standardised(values, names: tuple[str, ...], on: Footprint) -> TemplateSet:
         if s <= 1e-12 * max(abs(m), 1.0e-300):
             msg = f"template {name} is constant ({m:.6g}) on the footprint: leave it out"
             raise DataError(msg)
-    return TemplateSet((values - mean[:, None]) / rms[:, None], names, on, mean, rms)
+    scaled = (values - mean[:, None]) / rms[:, None]
+    scaled.flags.writeable = False
+    return TemplateSet(scaled, names, on, mean, rms)

@@ -343,7 +343,7 @@ def test_inputs_that_do_not_match(sky):
     for test in (held_out_templates, held_out_patches, squares, rank_templates, forward_selection, footprint_cuts):
         with pytest.raises(DataError, match="in another order: use the same pixels, and standardise the templates"):
             test(elsewhere, sky.templates, spectrum=spectrum)
-        with pytest.raises(DataError, match="place of the pixels is not known"):
+        with pytest.raises(DataError, match="place of the pixels of the field is not known"):
             test(nowhere, sky.templates, spectrum=spectrum)
         with pytest.raises(DataError, match=r"spectrum has shape \(5,\)"):
             test(field, sky.templates, spectrum=np.zeros(5))
