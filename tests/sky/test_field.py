@@ -102,3 +102,11 @@ def test_restriction_to_no_galaxies():
     field = overdensity(np.arange(NPIX, dtype=float), np.ones(NPIX), np.arange(9))
     with pytest.raises(DataError, match="the 1 pixels that are kept hold no galaxy: keep more of the 9"):
         field.restricted(np.array([0]))
+
+
+def test_pattern_of_the_coverage_is_that_of_all_realisations(uneven):
+    """Down to the last digit: what is remembered for it is found again."""
+    for scale in (3.0, 0.1, 1.0 / 7.0):
+        scaled = Field(uneven.delta, scale * uneven.expected, uneven.footprint)
+        assert scaled.pattern.tobytes() == uneven.pattern.tobytes()
+    assert uneven.pattern.mean() == pytest.approx(1.0)
