@@ -37,7 +37,7 @@ def measure(field):
 def corrected(sky, xi):
     field = sky.field(0)
     fit = decontaminate(field, sky.templates, "OLS", spectrum=sky.spectrum)
-    return corrected_correlation(measure(field), xi, a=fit.a, cov_a=fit.cov_a, debias=False)
+    return corrected_correlation(measure(field), xi, fit, debias=False)
 
 
 @pytest.fixture(scope="module")
