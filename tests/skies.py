@@ -91,3 +91,18 @@ class AveragedSky(ClusteredSky):
         delta = np.exp(hp.alm2map(alm, nside, lmax=lmax) - variance(gaussian) / 2.0) - 1.0
         density = np.where(self.coverage > 0, 1.0 + to_nside(delta, self.nside), 0.0)
         return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.footprint)
+
+
+def one_pixel_moments(sigma2, q, density, nbar):
+    """Second to fourth moment of e, by quadrature over the field and the moments of Poisson counts given it."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    width = np.sqrt(np.log1p(sigma2))
+    delta = np.expm1(width * nodes - width**2 / 2)[:, None]
+    signal, mean = q * delta, nbar * (density + q * delta)
+    noise2, noise3, noise4 = mean / nbar**2, mean / nbar**3, (mean + 3 * mean**2) / nbar**4
+    given = (
+        signal**2 + noise2,
+        signal**3 + 3 * signal * noise2 + noise3,
+        signal**4 + 6 * signal**2 * noise2 + 4 * signal * noise3 + noise4,
+    )
+    return [weights @ moment / weights.sum() for moment in given]

@@ -8,11 +8,11 @@ from skies import AveragedSky, ClusteredSky
 from sysmap_core.covariance import estimated_spectrum
 from sysmap_core.covariance.estimated_spectrum import estimate_spectrum, signal_spectrum
 from sysmap_core.errors import DataError
-from sysmap_core.harmonic.caching import Content
 from sysmap_core.harmonic.mode_coupling import MaskedSky, removed_power
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
+from sysmap_core.templates.template_set import from_pixels
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,15 @@ def small():
     return nside, pixels, values, rng.uniform(0.5, 2.0, pixels.size), legendre
 
 
+def power_of(pixels, values, coverage, nside):
+    footprint = Footprint(pixels, nside)
+    return estimated_spectrum._sample_power(footprint, from_pixels(values, footprint), coverage)
+
+
 def test_model_of_the_fit_is_that_of_dense_matrices(small):
     """All multipoles that the mask couples count, up to the sum of both."""
     nside, pixels, values, coverage, legendre = small
-    sample = estimated_spectrum._sample_power(Content(pixels, values, coverage), ("one", "two"), nside)
+    sample = power_of(pixels, values, coverage, nside)
     factor = hp.nside2pixarea(nside) ** 2 / (4 * np.pi)
     shape = np.array([-7.0, -1.2, 0.0])
     cl = estimated_spectrum._smooth_spectrum(shape, pixel_window(nside, 11) ** 2)
@@ -54,10 +59,8 @@ def test_model_of_the_fit_is_that_of_dense_matrices(small):
 @pytest.mark.parametrize(("slope", "curvature"), [(-1.3, 0.0), (-2.3, 0.0), (-0.3, 0.0), (-1.3, 0.3), (-1.6, -0.3)])
 def test_removed_power_is_interpolated_well(sky, slope, curvature):
     """Against the power itself, for spectra as steep and curved as those of galaxies are not."""
-    shape, names = np.array([-9.0, slope, curvature]), sky.templates.names
-    sample = estimated_spectrum._sample_power(
-        Content(sky.pixels, sky.templates.values, np.ones(sky.pixels.size)), names, 16
-    )
+    shape = np.array([-9.0, slope, curvature])
+    sample = estimated_spectrum._sample_power(sky.footprint, sky.templates, np.ones(sky.pixels.size))
     cl = estimated_spectrum._smooth_spectrum(shape, pixel_window(16, 47) ** 2)
     expected = removed_power(MaskedSky(Footprint(sky.pixels, 16), np.ones(sky.pixels.size), sky.templates), cl)[1:33]
     np.testing.assert_allclose(sample.removed(shape), expected, rtol=0, atol=1e-4 * (sample.coupling @ cl).min())
@@ -140,7 +143,7 @@ def test_spectrum_is_the_mean_of_its_draws(sky):
 def test_variance_beyond_is_that_of_dense_matrices(small):
     """What the fit takes of signal, noise and of the variance beyond itself is known exactly on average."""
     nside, pixels, values, coverage, legendre = small
-    sample = estimated_spectrum._sample_power(Content(pixels, values, coverage), ("one", "two"), nside)
+    sample = power_of(pixels, values, coverage, nside)
     cl = estimated_spectrum._smooth_spectrum(np.array([-5.0, -1.2, 0.0]), pixel_window(nside, 11) ** 2)
     basis, beyond, shot = np.vstack([np.ones(pixels.size), values]), 0.02, 0.03 / coverage
     left = np.eye(pixels.size) - basis.T @ np.linalg.solve(basis @ basis.T, basis)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import healpy as hp
 import numpy as np
 import pytest
-from skies import ClusteredSky
+from skies import ClusteredSky, one_pixel_moments
 
 from sysmap_core.covariance.sandwich import (
     combined_covariance,
@@ -131,21 +131,6 @@ def test_independent_pixels_without_a_spectrum(sky):
     np.testing.assert_allclose(linear.cov @ linear.fisher, np.eye(3), atol=1e-10)
     both = combined_covariance(field, sky.templates, None, np.zeros(3), np.zeros(3), 0.3)
     np.testing.assert_allclose(both.cov @ both.fisher, np.eye(7), atol=1e-8)
-
-
-def one_pixel_moments(sigma2, q, density, nbar):
-    """Second to fourth moment of e, by quadrature over the field and the moments of Poisson counts given it."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    width = np.sqrt(np.log1p(sigma2))
-    delta = np.expm1(width * nodes - width**2 / 2)[:, None]
-    signal, mean = q * delta, nbar * (density + q * delta)
-    noise2, noise3, noise4 = mean / nbar**2, mean / nbar**3, (mean + 3 * mean**2) / nbar**4
-    given = (
-        signal**2 + noise2,
-        signal**3 + 3 * signal * noise2 + noise3,
-        signal**4 + 6 * signal**2 * noise2 + 4 * signal * noise3 + noise4,
-    )
-    return [weights @ moment / weights.sum() for moment in given]
 
 
 def test_dense_sum_with_contamination_and_uneven_coverage():

@@ -3,8 +3,7 @@ from functools import partial
 import healpy as hp
 import numpy as np
 import pytest
-from skies import AveragedSky, ClusteredSky
-from test_covariance import one_pixel_moments
+from skies import AveragedSky, ClusteredSky, one_pixel_moments
 
 from sysmap_core.covariance.sandwich import linear_covariance
 from sysmap_core.errors import DataError, ParameterError
