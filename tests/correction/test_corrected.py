@@ -17,6 +17,7 @@ from sysmap_core.correction.observed_covariance import observed_with_removed
 from sysmap_core.correction.template_correlations import from_harmonics
 from sysmap_core.covariance.sandwich import linear_covariance
 from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.methods.decontamination import decontaminate
 from sysmap_core.methods.linear import least_squares
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
@@ -332,3 +333,16 @@ def test_bad_options(observed, xi):
         corrected_with(observed, xi, a=A, cov_a=NONE, n_draws=-1)
     with pytest.raises(ParameterError, match="zero_lag is None: give the covariance of the templates"):
         amplitude_products(A, NONE, form=FORMS[1])
+
+
+def test_a_fit_brings_all_that_it_knows(sky, xi):
+    """Draws of its covariance, and the covariance of what it removes with the curve that was observed."""
+    field = sky.field(3, a=A)
+    fit = decontaminate(field, sky.templates, "OLS")
+    seen = replace(measure(sky, field.delta), cov=np.diag(np.full(len(EDGES) - 1, 1e-6)))
+    common = observed_with_removed(field, sky.templates, xi, fit.spectrum, a=fit.a, cov_a=fit.cov_a)
+    wanted = corrected_correlation(seen, xi, Amplitudes.of(fit), cov_observed_removed=common)
+    np.testing.assert_allclose(corrected_correlation(seen, xi, fit).cov, wanted.cov, rtol=1e-10)
+    assert fit.cov_a_draws is not None
+    without = corrected_correlation(seen, xi, Amplitudes.of(fit))
+    assert not np.allclose(without.cov, wanted.cov, rtol=1e-3)
