@@ -318,7 +318,7 @@ def test_unfinished_gradients_are_reported(uneven, monkeypatch):
 @pytest.mark.parametrize("fit", [generalised_least_squares, two_moment_fit])
 def test_errors(uneven, fit):
     sky, field = uneven
-    with pytest.raises(DataError, match=r"spectrum has shape \(12,\) and nside is 8: give 24 values"):
+    with pytest.raises(DataError, match=r"spectrum has shape \(12,\): give C_l from 0 to 3 nside - 1"):
         fit(field, sky.templates, sky.spectrum[:12])
     with pytest.raises(DataError, match="negative or not finite at 24 multipoles"):
         fit(field, sky.templates, -1 - sky.spectrum)
