@@ -105,7 +105,8 @@ def whiten(templates: np.ndarray, names: tuple[str, ...], degenerate: str = "err
 
     Notes
     -----
-    The rotation of Berlfein et al. (2024), appendix A, with a scale.
+    The rotation of Berlfein et al. (2024), appendix A, with a scale, and rotated back where nothing is left out: the
+    symmetric root is unique, where axes of equal length are a matter of rounding, and with them what a seed draws.
     """
     if degenerate not in ("error", "project"):
         raise unknown_name("treatment of degenerate templates", degenerate, ("error", "project"))
@@ -116,4 +117,6 @@ def whiten(templates: np.ndarray, names: tuple[str, ...], degenerate: str = "err
     eigenvalues, vectors = principal_axes(templates)
     weak = eigenvalues < DEGENERATE * eigenvalues[-1]
     basis = vectors[:, ~weak] / np.sqrt(eigenvalues[~weak])
+    if not weak.any():
+        basis = basis @ vectors.T
     return basis, basis.T @ templates

@@ -13,6 +13,12 @@ def test_whitened_templates():
     np.testing.assert_allclose(basis.T @ templates, white, atol=1e-12)
 
 
+def test_templates_that_are_white_already_are_kept():
+    """Axes of equal length are arbitrary: rounding must not turn them."""
+    templates = orthonormal_templates(3, 500)
+    np.testing.assert_allclose(whiten(templates, ("one", "two", "three"))[0], np.eye(3), atol=1e-12)
+
+
 def test_degenerate_templates_are_named():
     templates = orthonormal_templates(3, 500)
     maps = np.vstack([templates, templates[0] + templates[2]])
