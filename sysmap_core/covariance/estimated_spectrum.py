@@ -23,7 +23,7 @@ from ..harmonic import (
     variance,
     weight_spectrum,
 )
-from ..sky import Field, Footprint, shared_footprint
+from ..sky import CountNoise, Field, Footprint, shared_footprint
 from ..templates import TemplateSet
 
 ITERATIONS = 4
@@ -49,6 +49,8 @@ MIN_LEFT = 1e-6
 
 MIN_KEPT = 1e-3
 """Smallest share of the power of a multipole that is taken to be left by the removal of templates."""
+
+_DIGITS = 12
 
 _ALIASED = 8  # resolutions up to which multipoles alias noticeably
 
@@ -189,9 +191,10 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     nside, basis = field.nside, np.ones((1, field.n_pix))
     if templates is not None:
         basis = np.vstack([basis, templates.values])
-    pattern, owner = field.pattern, templates or field.footprint
+    owner = templates or field.footprint
+    patterns, levels = _noise_patterns(field.noise)
     sample = owner.remember(
-        "power of a sample", pattern.tobytes(), lambda: _sample_power(field.footprint, templates, pattern)
+        "power of a sample", patterns.tobytes(), lambda: _sample_power(field.footprint, templates, patterns)
     )
     residual = field.delta - np.linalg.solve(basis @ basis.T, basis @ field.delta) @ basis
     if not np.var(residual) > MIN_LEFT * np.var(field.delta):
@@ -200,7 +203,7 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     data = hp.alm2cl(masked_alm(residual, field.footprint)[0])[1 : 2 * nside + 1]
     window = pixel_window(nside, default_lmax(nside)) ** 2
     dof = (2.0 * np.arange(1, 2 * nside + 1) + 1.0) * field.f_sky
-    noise, removed_noise = (x / np.mean(field.expected) for x in (sample.noise, sample.removed_noise))
+    noise, removed_noise = levels @ sample.noise, levels @ sample.removed_noise
 
     def unremoved(shapes):
         return _smooth_spectrum(shapes, window) @ sample.coupling.T + noise
@@ -229,7 +232,7 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     spectra = _smooth_spectrum(candidates, window)
     equal = np.searchsorted(np.cumsum(weights), (np.arange(N_SPECTRA) + 0.5) / N_SPECTRA)
     cl, draws = weights @ spectra, spectra[np.minimum(equal, N_CANDIDATES - 1)]
-    found = _beyond(residual, cl, basis, 1.0 / field.expected, sample.taken)
+    found = _beyond(residual, cl, basis, field.noise.variance(), sample.taken)
     return SpectrumEstimate(cl, draws, shape, *_tail(shape, found, nside))
 
 
@@ -239,6 +242,14 @@ def _tail(shape, found: float, nside: int) -> tuple[np.ndarray, float]:
     smooth[: 3 * nside] = 0.0
     smooth *= found / variance(smooth)
     return smooth[3 * nside : 4 * nside], max(0.0, found - variance(smooth[: 4 * nside]))
+
+
+def _noise_patterns(noise: CountNoise) -> tuple[np.ndarray, np.ndarray]:
+    """Noise of galaxies and, where it was counted, of the coverage: relative to its mean, and the mean of each."""
+    kinds = np.array([noise.galaxies, noise.coverage] if noise.counted else [noise.galaxies])
+    levels = kinds.mean(1)
+    # the same for all realisations of a sample: rounding is cut off
+    return np.round(kinds / levels[:, None], _DIGITS), levels
 
 
 def _beyond(residual, cl, basis, shot, taken) -> float:
@@ -270,8 +281,8 @@ class _SamplePower:
         From the spectrum of a field to its expected pseudo-spectrum.
     log_ell, responses : ndarray, shapes (n_nodes,) and (n_nodes, 2 nside)
         Nodes in ln l, and the power that the fit of mean and templates removes, for spectra that are one there.
-    noise, removed_noise : float and ndarray, shape (2 nside,)
-        The same of the noise of one galaxy per pixel.
+    noise, removed_noise : ndarray, shapes (n_kinds,) and (n_kinds, 2 nside)
+        The same of noise with a mean variance of one, for every kind of noise.
     taken : ndarray, shape (lmax + 1,)
         Sum of squares over the pixels that the fit takes, for every multipole [1 / sr].
     """
@@ -279,7 +290,7 @@ class _SamplePower:
     coupling: np.ndarray
     log_ell: np.ndarray
     responses: np.ndarray
-    noise: float
+    noise: np.ndarray
     removed_noise: np.ndarray
     taken: np.ndarray
 
@@ -288,19 +299,19 @@ class _SamplePower:
         return np.exp(_log_power(shape, self.log_ell) - TILT * self.log_ell) @ self.responses
 
 
-def _sample_power(footprint: Footprint, templates: TemplateSet | None, pattern: np.ndarray) -> _SamplePower:
+def _sample_power(footprint: Footprint, templates: TemplateSet | None, patterns: np.ndarray) -> _SamplePower:
     ones, nside = np.ones(footprint.n_pix), footprint.nside
     sky = MaskedSky(footprint, ones, templates)
     lmax, fitted = default_lmax(nside), slice(1, 2 * nside + 1)
     log_ell, spectra = _interpolated_spectra(pixel_window(nside, lmax) ** 2)
     mask_cl = weight_spectrum(sky, ones, sky, ones, 2 * nside + lmax)
-    noise = sky.area**2 * np.sum(1.0 / pattern) / (4.0 * np.pi)
+    noise = sky.area**2 * patterns.sum(1) / (4.0 * np.pi)
     return _SamplePower(
         coupling=coupling_matrix(mask_cl, 2 * nside, lmax)[1:],
         log_ell=log_ell,
         responses=removed_power(sky, spectra)[:, fitted],
         noise=noise,
-        removed_noise=noise - noise_power(sky, 1.0 / pattern)[fitted],
+        removed_noise=np.array([n - noise_power(sky, p)[fitted] for n, p in zip(noise, patterns, strict=True)]),
         taken=_taken(sky.basis, footprint),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 
 from ..harmonic import correlation_from_spectrum, spectrum_from_correlation, variance
 from ..inference import MIN_DENSITY
-from ..sky import Field
+from ..sky import CountNoise, Field
 
 
 def pixel_moments(field: Field, values, spectrum, a=None, b=None) -> PixelMoments:
@@ -33,44 +34,80 @@ def pixel_moments(field: Field, values, spectrum, a=None, b=None) -> PixelMoment
     none = np.zeros(len(values))
     density = np.maximum(1.0 + (none if a is None else a) @ values, MIN_DENSITY)
     efficiency = 1.0 + (none if b is None else b) @ values
-    return PixelMoments(0.0 if spectrum is None else variance(spectrum), 1.0 / field.expected, density, efficiency)
+    return PixelMoments(0.0 if spectrum is None else variance(spectrum), field.noise, density, efficiency)
 
 
 @dataclass(frozen=True)
 class PixelMoments:
-    """Moments of e = q delta + Poisson noise in one pixel, for a lognormal field delta.
+    r"""Moments of e = q delta + noise of the counts in one pixel, for a lognormal field delta.
 
     Parameters
     ----------
     sigma2 : float
         Variance of the field [1].
-    shot : ndarray, shape (n_pix,)
-        1 / nbar [1].
+    noise : CountNoise
+        That of the counts [1].
     density, efficiency : ndarray, shape (n_pix,)
-        1 + A, and q = 1 + B.
+        m = 1 + A, and q = 1 + B.
+
+    Notes
+    -----
+    With Poisson counts of galaxies alone, :math:`e = u = q \delta + n`.  A coverage that was counted is wrong by a
+    factor :math:`1 + \epsilon`, of a gamma distribution with mean one and variance :math:`\rho`, and
+    :math:`e = u (1 + \epsilon) + m \epsilon`.
     """
 
     sigma2: float
-    shot: np.ndarray
+    noise: CountNoise
     density: np.ndarray
     efficiency: np.ndarray
 
     def second(self):
         """Mean of e^2."""
-        return self.efficiency**2 * self.sigma2 + self.density * self.shot
+        rho = self.noise.coverage
+        return self._second() * (1.0 + rho) + self.density**2 * rho
 
     def third(self):
         """Mean of e^3."""
-        q, nu, s = self.efficiency, self.shot, 1.0 + self.sigma2
-        return q**3 * (s**3 - 3.0 * s + 2.0) + 3.0 * q**2 * nu * self.sigma2 + nu**2 * self.density
+        rho, m = self.noise.coverage, self.density
+        powers = _coverage_powers(rho)
+        return self._third() * powers[3, 0] + 3.0 * m * self._second() * powers[2, 1] + m**3 * powers[0, 3]
 
     def fourth(self):
         """Mean of e^4."""
-        q, nu, s, m = self.efficiency, self.shot, 1.0 + self.sigma2, self.density
+        m, powers = self.density, _coverage_powers(self.noise.coverage)
+        of_field = self._fourth() * powers[4, 0] + 4.0 * m * self._third() * powers[3, 1]
+        return of_field + 6.0 * m**2 * self._second() * powers[2, 2] + m**4 * powers[0, 4]
+
+    @property
+    def _shot(self):
+        """Noise of the galaxies in u: times the mean of (1 + epsilon)^2, it is that of their counts."""
+        return self.noise.galaxies / (1.0 + self.noise.coverage)
+
+    def _second(self):
+        """Mean of u^2."""
+        return self.efficiency**2 * self.sigma2 + self.density * self._shot
+
+    def _third(self):
+        q, nu, s = self.efficiency, self._shot, 1.0 + self.sigma2
+        return q**3 * (s**3 - 3.0 * s + 2.0) + 3.0 * q**2 * nu * self.sigma2 + nu**2 * self.density
+
+    def _fourth(self):
+        q, nu, s, m = self.efficiency, self._shot, 1.0 + self.sigma2, self.density
         delta3, delta4 = s**3 - 3.0 * s + 2.0, s**6 - 4.0 * s**3 + 6.0 * s - 3.0
         noise2 = 3.0 * nu**2 * (m**2 + q**2 * self.sigma2)
         mixed = 6.0 * q**2 * nu * (m * self.sigma2 + q * delta3) + 4.0 * q**2 * nu**2 * self.sigma2
         return q**4 * delta4 + mixed + nu**3 * m + noise2
+
+
+def _coverage_powers(rho):
+    """Means of (1 + eps)^i eps^j over a gamma distribution of mean one and variance rho."""
+    moments = [1.0, 1.0, 1.0 + rho, (1.0 + rho) * (1.0 + 2.0 * rho), (1.0 + rho) * (1.0 + 2.0 * rho) * (1.0 + 3.0 * rho)]
+
+    def mean(i, j):
+        return sum(comb(j, k) * (-1.0) ** (j - k) * moments[i + k] for k in range(j + 1))
+
+    return {(i, j): mean(i, j) for i, j in ((3, 0), (2, 1), (0, 3), (4, 0), (3, 1), (2, 2), (0, 4))}
 
 
 def moment_spectra(spectrum: np.ndarray, sigma2: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

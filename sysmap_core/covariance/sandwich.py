@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..harmonic import cross_spectra, harmonic_products, masked_alm, variance
-from ..sky import Field
+from ..sky import CountNoise, Field
 from ..templates import TemplateSet
 from .estimated_spectrum import SpectrumEstimate
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
@@ -92,7 +92,7 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
     moments = pixel_moments(field, values, spectra[0], a, b)
     none = np.zeros_like(values)
     weights = _relative_to_mean(values, none, none[0], moments.density, field)
-    noise = (weights * (moments.density * moments.shot)) @ weights.T
+    noise = (weights * moments.noise.variance(moments.density)) @ weights.T
     if np.all(moments.efficiency == 1.0):
         # templates and coverage are the same in all realisations of a sample, which differ in how they are mixed
         products = templates.remember(
@@ -155,29 +155,35 @@ def combined_covariance(
 
     Counts are divided by the mean density of the survey, which is :math:`1 + \bar d` times the true one, with
     :math:`\bar d = \sum_p \bar n_p e_p / \sum_p \bar n_p`.  To first order this takes :math:`(1 + A)\,\bar d` from e
-    and :math:`[2V - (1 + A) / \bar n]\,\bar d` from :math:`e^2 - V`.
+    and :math:`[2V - (1 + A) \nu]\,\bar d` from :math:`e^2 - V`.
 
     The fitted width scatters with the power of the largest scales; beside the covariance that a spectrum predicts,
     the width has to be that of the same spectrum.
     """
     values, spectrum = templates.values, None if spectrum is None else np.asarray(spectrum, float)
     moments = pixel_moments(field, values, spectrum, a, b)
-    density, efficiency, shot = moments.density, moments.efficiency, moments.shot
-    modelled_shot = shot if shot_aware else np.zeros_like(shot)
+    density, efficiency, noise = moments.density, moments.efficiency, moments.noise
+    modelled = noise if shot_aware else CountNoise.poisson(np.full(field.n_pix, np.inf))
     if spectrum is not None:
-        unmodelled = np.mean(density * (shot - modelled_shot) / efficiency**2)
+        unmodelled = 0.0 if shot_aware else np.mean(noise.variance(density) / efficiency**2)
         sigma = np.sqrt(moments.sigma2 + unmodelled)
-    model_variance = (sigma * efficiency) ** 2 + density * modelled_shot
+    share = 1.0 + modelled.coverage
+    model_variance = (sigma * efficiency) ** 2 * share + modelled.variance(density)
     mean_slope = np.vstack([values, np.zeros_like(values), np.zeros((1, field.n_pix))])
     variance_slope = np.vstack(
-        [values * modelled_shot, 2.0 * sigma**2 * efficiency * values, (2.0 * sigma * efficiency**2)[None]]
+        [
+            values * modelled.slope(density),
+            2.0 * sigma**2 * efficiency * share * values,
+            (2.0 * sigma * efficiency**2 * share)[None],
+        ]
     )
     linear = mean_slope / model_variance
     square = variance_slope / (2.0 * model_variance**2)
     fisher = linear @ mean_slope.T + square @ variance_slope.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    weights = _relative_to_mean(linear, square, 2.0 * model_variance - density * modelled_shot, density, field)
+    mean_response = 2.0 * model_variance - density * modelled.galaxies
+    weights = _relative_to_mean(linear, square, mean_response, density, field)
     scores = _score_covariance(weights, square, moments, spectrum, field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
@@ -225,8 +231,8 @@ def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Fi
     """Covariance of sum_p u e + v (e^2 - V): harmonic sums over pairs, one-pixel moments for p = p'."""
     cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum), strict=True))
     q = moments.efficiency
-    # the Poisson noise of one point of a pair, nu / q, multiplies the weight of its square
-    first, second = q * linear + q * moments.shot * square, q**2 * square
+    # e^2 - V of one point of a pair follows its own noise, and the weight of its square is multiplied by the slope
+    first, second = q * linear + q * moments.noise.slope(moments.density) * square, q**2 * square
     alms1 = masked_alm(first, field.footprint)
     alms2 = masked_alm(second, field.footprint)
 
@@ -266,4 +272,4 @@ def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray | Spectr
     weights = _relative_to_mean(rows, np.zeros_like(rows), np.zeros(field.n_pix), moments.density, field)
     alms = masked_alm(weights, field.footprint)
     signal = harmonic_products(alms, alms, spectrum / field.footprint.pixel_area**2)
-    return signal + (weights * moments.shot) @ weights.T
+    return signal + (weights * moments.noise.variance()) @ weights.T

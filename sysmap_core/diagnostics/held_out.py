@@ -132,7 +132,7 @@ def held_out_patches(
         msg = f"n_folds is {n_folds}: give at least 2"
         raise ParameterError(msg)
     inside = spatial_patches(field.pixels, field.nside, n_folds) == np.arange(n_folds)[:, None]
-    weights = 1.0 / (variance(spectrum) + 1.0 / field.expected)
+    weights = 1.0 / (variance(spectrum) + field.noise.variance())
     rows = np.einsum("kp,ip->kip", inside * weights, templates.values).reshape(-1, field.n_pix)
     forms = _gain_forms((rows @ templates.values.T).reshape(n_folds, templates.n_sys, -1))
     sums = rows @ field.delta

@@ -5,8 +5,9 @@ r"""Likelihoods of one pixel.
 ``skew-normal``
     Berlfein et al. (2024), Eq. 18.  ``sigma`` is the scale of the distribution, not its rms.
 ``shot-noise``
-    Gaussian with the Poisson noise of the counts beside the variance of the field,
-    :math:`V_p = \sigma^2 (1+B_p)^2 + \max(1+A_p, 0.05) / \bar n_p`.  Eq. 17 attributes that
+    Gaussian with the noise of the counts of galaxies and randoms beside the variance of the field,
+    :math:`V_p = \sigma^2 (1+B_p)^2 (1+\rho_p) + \lambda_p \nu_p + \lambda_p^2 \rho_p` with
+    :math:`\lambda_p = \max(1+A_p, 0.05)` (:class:`~sysmap_core.sky.CountNoise`).  Eq. 17 attributes that
     noise to the field, which leaks ``a`` into ``b`` and dilutes ``b``.
 
 All likelihoods treat pixels as independent and are summed by :mod:`sysmap_core.inference.pixel_likelihood`; errors
@@ -22,17 +23,18 @@ import numpy as np
 
 from ..backend import jax, jnp
 from ..errors import unknown_name
+from ..sky import CountNoise
 from .contamination import MIN_DENSITY
 
 LN_2PI = float(np.log(2.0 * np.pi))
 
 
-def _gaussian(additive, efficiency, sigma, gamma, delta, shot):
+def _gaussian(additive, efficiency, sigma, gamma, delta, shot, coverage):
     residual = (delta - additive) / (efficiency * sigma)
     return efficiency, -0.5 * LN_2PI - jnp.log(sigma) - 0.5 * jnp.square(residual)
 
 
-def _skew_normal(additive, efficiency, sigma, gamma, delta, shot):
+def _skew_normal(additive, efficiency, sigma, gamma, delta, shot, coverage):
     # the location that makes the mean of the field zero
     location = -gamma / jnp.sqrt(1.0 + gamma**2) * jnp.sqrt(2.0 / jnp.pi)
     residual = (delta - additive) / (efficiency * sigma) - location
@@ -40,8 +42,9 @@ def _skew_normal(additive, efficiency, sigma, gamma, delta, shot):
     return efficiency, -0.5 * LN_2PI - jnp.log(sigma) - 0.5 * jnp.square(residual) + tilt
 
 
-def _shot_noise(additive, efficiency, sigma, gamma, delta, shot):
-    variance = jnp.square(sigma * efficiency) + jnp.maximum(1.0 + additive, MIN_DENSITY) * shot
+def _shot_noise(additive, efficiency, sigma, gamma, delta, shot, coverage):
+    density = jnp.maximum(1.0 + additive, MIN_DENSITY)
+    variance = jnp.square(sigma * efficiency) * (1.0 + coverage) + density * (shot + density * coverage)
     return variance, -0.5 * (LN_2PI + jnp.square(delta - additive) / variance)
 
 
@@ -54,14 +57,15 @@ class Likelihood:
     name, label : str
         Name in the interface, and for figures.
     terms : callable
-        From ``(A, 1 + B, sigma, gamma, d, 1 / nbar)`` of a pixel, a positive number and the rest of
-        its log-likelihood: sums over pixels take the logarithm of products of the numbers.
+        From ``(A, 1 + B, sigma, gamma, d, nu, rho)`` of a pixel, nu and rho the noise of its galaxies and of its
+        coverage, a positive number and the rest of its log-likelihood: sums over pixels take the logarithm of products
+        of the numbers.
     power : float
         Factor of the logarithm of that number.
     skewed : bool
         Whether ``gamma`` is free.
-    needs_expected : bool
-        Whether the expected counts of the pixels are used.
+    needs_noise : bool
+        Whether the noise of the counts is used.
     """
 
     name: str
@@ -69,11 +73,11 @@ class Likelihood:
     terms: Callable
     power: float
     skewed: bool = False
-    needs_expected: bool = False
+    needs_noise: bool = False
 
-    def pixel(self, additive, efficiency, log_sigma, gamma, delta, shot):
-        """Log-likelihood of a pixel, from A, 1 + B, ln sigma, gamma, d and 1 / nbar."""
-        scale, rest = self.terms(additive, efficiency, jnp.exp(log_sigma), gamma, delta, shot)
+    def pixel(self, additive, efficiency, log_sigma, gamma, delta, shot, coverage):
+        """Log-likelihood of a pixel, from A, 1 + B, ln sigma, gamma, d, nu and rho."""
+        scale, rest = self.terms(additive, efficiency, jnp.exp(log_sigma), gamma, delta, shot, coverage)
         return self.power * jnp.log(scale) + rest
 
 
@@ -82,7 +86,7 @@ LIKELIHOODS = {
     for row in (
         Likelihood("gaussian", "Gaussian", _gaussian, -1.0),
         Likelihood("skew-normal", "skew-normal", _skew_normal, -1.0, skewed=True),
-        Likelihood("shot-noise", "shot-noise-aware", _shot_noise, -0.5, needs_expected=True),
+        Likelihood("shot-noise", "shot-noise-aware", _shot_noise, -0.5, needs_noise=True),
     )
 }
 
@@ -126,7 +130,7 @@ def field_rms(sigma: float, gamma: float) -> float:
     return float(sigma * np.sqrt(1.0 - 2.0 * gamma**2 / (np.pi * (1.0 + gamma**2))))
 
 
-def pixel_density(fit, delta: np.ndarray, expected: np.ndarray | None = None) -> np.ndarray:
+def pixel_density(fit, delta: np.ndarray, noise: CountNoise | None = None) -> np.ndarray:
     """Probability density of the overdensity of an uncontaminated pixel.
 
     Parameters
@@ -135,8 +139,8 @@ def pixel_density(fit, delta: np.ndarray, expected: np.ndarray | None = None) ->
         Fit whose maximum gives the width and the skewness.
     delta : ndarray, shape (n_grid,)
         Overdensities at which to evaluate [1].
-    expected : ndarray, shape (n_pix,), optional
-        Expected counts of the pixels, over which the shot-noise-aware density is averaged.
+    noise : CountNoise, optional
+        That of the pixels, over which the shot-noise-aware density is averaged.
 
     Returns
     -------
@@ -144,6 +148,10 @@ def pixel_density(fit, delta: np.ndarray, expected: np.ndarray | None = None) ->
         Density [1].
     """
     row = find_likelihood(fit.likelihood)
-    shot = 1.0 / np.percentile(expected, np.arange(0.5, 100.0)) if row.needs_expected else np.zeros(1)
-    lnl = row.pixel(0.0, 1.0, np.log(fit.maximum.sigma), fit.maximum.gamma, delta[:, None], shot)
+    shot, coverage = np.zeros((2, 1))
+    if row.needs_noise:
+        # of a hundred pixels that are typical of all, in the order of their noise
+        chosen = np.argsort(noise.variance())[(np.arange(0.005, 1.0, 0.01) * len(noise.galaxies)).astype(int)]
+        shot, coverage = noise.galaxies[chosen], noise.coverage[chosen]
+    lnl = row.pixel(0.0, 1.0, np.log(fit.maximum.sigma), fit.maximum.gamma, delta[:, None], shot, coverage)
     return np.asarray(jnp.exp(lnl).mean(1))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..backend import jax, jnp
 from ..errors import DataError, ParameterError, unknown_name
+from ..sky import CountNoise
 from .contamination import MIN_EFFICIENCY, amplitude_basis
 from .likelihood import Likelihood, find_likelihood
 
@@ -70,8 +71,8 @@ class PixelSums:
         Contamination model.
     likelihood : str
         Row of :data:`LIKELIHOODS`.
-    expected : ndarray, shape (n_pix,), optional
-        Expected galaxies per pixel; needed by ``"shot-noise"``.
+    noise : CountNoise, optional
+        That of the counts; needed by ``"shot-noise"``.
     precision : {"float64", "float32"}
         Of the products in fast values; sums over pixels are always in double precision.
     device : {"auto", "cpu", "gpu"}
@@ -80,16 +81,17 @@ class PixelSums:
     Raises
     ------
     DataError
-        When shapes differ, values are not finite or not positive, or ``expected`` is missing.
+        When shapes differ, values are not finite or not positive, or ``noise`` is missing.
     ParameterError
         For an unknown precision, or a device that is not there.
     """
 
     def __init__(
-        self, delta, templates, model: str, likelihood: str, expected=None, *, precision="float64", device="auto"
+        self, delta, templates, model: str, likelihood: str, noise: CountNoise | None = None, *,
+        precision="float64", device="auto"
     ):
         self.row = find_likelihood(likelihood)
-        shot = _checked_shot_noise(delta, templates, self.row, expected)
+        shot, coverage = _checked_noise(delta, templates, self.row, noise)
         self.n_pix, self.n_sys = len(delta), len(templates)
         to_a, to_b = amplitude_basis(self.n_sys, model)
         self.n_free = to_a.shape[1]
@@ -101,7 +103,7 @@ class PixelSums:
         if precision not in PRECISIONS:
             raise unknown_name("precision", precision, PRECISIONS)
         self.precision = precision
-        self._chunks = jax.device_put(_chunked(delta, templates, shot), find_device(device))
+        self._chunks = jax.device_put(_chunked(delta, templates, shot, coverage), find_device(device))
         self._n_padded = self._chunks[1].size - self.n_pix
 
     def values(self, x, *, fast: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -162,8 +164,8 @@ class PixelSums:
         return float(lnl), np.asarray(grad)[: self.n_params], np.asarray(hess)[: self.n_params, : self.n_params]
 
 
-def _checked_shot_noise(delta, templates, row: Likelihood, expected) -> np.ndarray:
-    """1 / nbar per pixel (zero where it is not used), after checking all shapes and values."""
+def _checked_noise(delta, templates, row: Likelihood, noise: CountNoise | None) -> tuple[np.ndarray, np.ndarray]:
+    """Noise of galaxies and coverage per pixel (zero where it is not used), after checking all shapes and values."""
     if np.ndim(delta) != 1 or np.ndim(templates) != 2 or np.shape(templates)[1] != len(delta):
         msg = f"delta has shape {np.shape(delta)} and templates {np.shape(templates)}: give (n_pix,) and (n_sys, n_pix)"
         raise DataError(msg)
@@ -171,20 +173,22 @@ def _checked_shot_noise(delta, templates, row: Likelihood, expected) -> np.ndarr
         if not np.all(np.isfinite(values)):
             msg = f"{name} has {np.sum(~np.isfinite(values))} values that are not finite: mask or drop these pixels"
             raise DataError(msg)
-    if not row.needs_expected:
-        return np.zeros(len(delta))
-    if expected is None:
+    if not row.needs_noise:
+        return np.zeros(len(delta)), np.zeros(len(delta))
+    if noise is None:
         msg = f"likelihood {row.name!r} needs expected, the expected galaxies per pixel, and it is None"
         raise DataError(msg)
-    if np.shape(expected) != np.shape(delta) or not np.all(np.asarray(expected) > 0):
-        came = f"shape {np.shape(expected)} and minimum {np.min(expected):.3g}"
+    shot, coverage = noise.galaxies, noise.coverage
+    if np.shape(shot) != np.shape(delta) or not (np.all(shot >= 0) and np.all(np.isfinite(shot))):
+        with np.errstate(divide="ignore"):
+            came = f"shape {np.shape(shot)} and minimum {np.min(1.0 / shot):.3g}"
         msg = f"expected has {came}: give {np.shape(delta)}, all positive"
         raise DataError(msg)
-    return 1.0 / np.asarray(expected, float)
+    return shot, coverage
 
 
-def _chunked(delta, templates, shot):
-    """Pixels in zero-padded chunks: templates (n_chunk, n_sys, C), overdensity and shot noise (n_chunk, C)."""
+def _chunked(delta, templates, shot, coverage):
+    """Pixels in zero-padded chunks: templates (n_chunk, n_sys, C), overdensity and both noises (n_chunk, C)."""
     n_pix = len(delta)
     size = min(CHUNK, -(-n_pix // GROUP) * GROUP)
     n_chunk = -(-n_pix // size)
@@ -194,8 +198,8 @@ def _chunked(delta, templates, shot):
         full[:, :n_pix] = values
         return jnp.asarray(full.reshape(len(values), n_chunk, size).swapaxes(0, 1))
 
-    rows = pad(np.stack([delta, shot]))
-    return pad(templates), rows[:, 0], rows[:, 1]
+    rows = pad(np.stack([delta, shot, coverage]))
+    return pad(templates), rows[:, 0], rows[:, 1], rows[:, 2]
 
 
 def _split(x, n_free):
@@ -213,11 +217,11 @@ def _values(x, to_ab, chunks, n_padded, row: Likelihood, dtype: str):
 
     @jax.checkpoint  # gradients go through the chunks again, instead of keeping all of them
     def step(carry, chunk):
-        templates, delta, shot = (part.astype(dtype) for part in chunk)
+        templates, delta, shot, coverage = (part.astype(dtype) for part in chunk)
         additive, multiplicative = jnp.split(stacked @ templates, 2)
         efficiency = 1.0 + multiplicative
         floored = jnp.maximum(efficiency, 0.5 * MIN_EFFICIENCY)
-        scale, rest = row.terms(additive, floored, sigma, skew, delta, shot)
+        scale, rest = row.terms(additive, floored, sigma, skew, delta, shot, coverage)
         products = scale.reshape(len(x), -1, GROUP).prod(2)
         lnl = row.power * jnp.log(products).sum(1, dtype=float) + rest.sum(1, dtype=float)
         return (carry[0] + lnl, jnp.minimum(carry[1], efficiency.min(1).astype(float))), None
@@ -225,7 +229,7 @@ def _values(x, to_ab, chunks, n_padded, row: Likelihood, dtype: str):
     start = (jnp.zeros(len(x)), jnp.full(len(x), jnp.inf))
     (lnl, efficiency), _ = jax.lax.scan(step, start, chunks)
     # what the padding added: pixels without contamination and noise, at delta = 0
-    lnl = lnl - n_padded * row.pixel(0.0, 1.0, log_sigma, gamma, 0.0, 0.0)
+    lnl = lnl - n_padded * row.pixel(0.0, 1.0, log_sigma, gamma, 0.0, 0.0, 0.0)
     inside = (efficiency >= MIN_EFFICIENCY) & jnp.isfinite(lnl)
     return jnp.where(inside, lnl, -jnp.inf), efficiency
 
@@ -237,15 +241,16 @@ def _derivatives(x, to_ab, chunks, n_padded, row: Likelihood):
     n_sys = to_ab.shape[0] // 2
     ab = to_ab @ free
 
-    def one(z, delta, shot):
-        return row.pixel(z[0], 1.0 + z[1], z[2], z[3], delta, shot)
+    def one(z, delta, shot, coverage):
+        return row.pixel(z[0], 1.0 + z[1], z[2], z[3], delta, shot, coverage)
 
     def step(carry, chunk):
-        templates, delta, shot = chunk
+        templates, *pixels = chunk
+        delta = pixels[0]
         ones = jnp.ones_like(delta)
         z = jnp.stack([ab[:n_sys] @ templates, ab[n_sys:] @ templates, log_sigma * ones, gamma * ones], -1)
-        value, grad = jax.vmap(jax.value_and_grad(one))(z, delta, shot)
-        hess = jax.vmap(jax.hessian(one))(z, delta, shot)
+        value, grad = jax.vmap(jax.value_and_grad(one))(z, *pixels)
+        hess = jax.vmap(jax.hessian(one))(z, *pixels)
         amplitudes = [(templates * hess[:, i, j]) @ templates.T for i, j in ((0, 0), (0, 1), (1, 1))]
         mixed = jnp.concatenate([templates @ hess[:, 0, 2:], templates @ hess[:, 1, 2:]])
         slopes = jnp.concatenate([templates @ grad[:, 0], templates @ grad[:, 1], grad[:, 2:].sum(0)])
@@ -256,9 +261,9 @@ def _derivatives(x, to_ab, chunks, n_padded, row: Likelihood):
     start = (jnp.zeros(()), jnp.zeros(2 * n_sys + 2), [zero] * 3, jnp.zeros((2 * n_sys, 2)), jnp.zeros((2, 2)))
     (lnl, grad, (aa, ab_, bb), mixed, field), _ = jax.lax.scan(step, start, chunks)
     none = jnp.array([0.0, 0.0, log_sigma, gamma])
-    lnl = lnl - n_padded * one(none, 0.0, 0.0)
-    grad = grad.at[-2:].add(-n_padded * jax.grad(one)(none, 0.0, 0.0)[2:])
-    field = field - n_padded * jax.hessian(one)(none, 0.0, 0.0)[2:, 2:]
+    lnl = lnl - n_padded * one(none, 0.0, 0.0, 0.0)
+    grad = grad.at[-2:].add(-n_padded * jax.grad(one)(none, 0.0, 0.0, 0.0)[2:])
+    field = field - n_padded * jax.hessian(one)(none, 0.0, 0.0, 0.0)[2:, 2:]
     hess = jnp.block([[jnp.block([[aa, ab_], [ab_.T, bb]]), mixed], [mixed.T, field]])
     to_full = jax.scipy.linalg.block_diag(to_ab, jnp.eye(2))
     return lnl, to_full.T @ grad, to_full.T @ hess @ to_full

@@ -19,6 +19,7 @@ from scipy.special import gammaln
 
 from ..errors import DataError, unknown_name
 from ..files import plain, restored
+from ..sky import CountNoise, Field
 from ..templates import TemplateSet, whiten
 from .chains import Chain, laplace_draws, run_emcee, run_nuts
 from .contamination import MIN_EFFICIENCY, check_model
@@ -136,8 +137,8 @@ class Posterior:
 
 
 def fit_model(
-    delta,
-    templates,
+    delta: np.ndarray | Field,
+    templates: TemplateSet | np.ndarray,
     model: str = "combined",
     likelihood: str | None = None,
     *,
@@ -153,16 +154,16 @@ def fit_model(
 
     Parameters
     ----------
-    delta : ndarray, shape (n_pix,)
-        Observed overdensity [1].
+    delta : Field or ndarray, shape (n_pix,)
+        Observed overdensity [1]; a field knows the noise of its counts.
     templates : TemplateSet or ndarray, shape (n_sys, n_pix)
         Standardised templates [1].
     model : {"additive", "multiplicative", "combined"}
         Contamination model.
     likelihood : {"gaussian", "skew-normal", "shot-noise"}, optional
-        By default shot-noise-aware when ``expected`` is given, Gaussian otherwise.
+        By default shot-noise-aware where the noise of the counts is known, Gaussian otherwise.
     expected : ndarray, shape (n_pix,), optional
-        Expected galaxies per pixel.
+        Expected galaxies per pixel, without weights and on a known coverage, beside an array.
     sampler : {"auto", "closed-form", "importance", "nuts", "emcee"}
         ``auto`` takes the closed form where it exists, else importance draws, and the No-U-Turn
         sampler where their weights are unreliable (k-hat above 0.7).
@@ -195,12 +196,12 @@ def fit_model(
     Berlfein et al. (2024), section 3.
     """
     start = time.perf_counter()
-    likelihood = likelihood or ("gaussian" if expected is None else "shot-noise")
+    delta, noise = _delta_and_noise(delta, expected)
+    likelihood = likelihood or ("gaussian" if noise is None else "shot-noise")
     closed = _check_names(model, likelihood, sampler)
     values, names = _values_and_names(templates)
-    delta = np.asarray(delta, float)
     basis, white = whiten(values, names, degenerate)
-    sums = PixelSums(delta, white, model, likelihood, expected, precision=precision, device=device)
+    sums = PixelSums(delta, white, model, likelihood, noise, precision=precision, device=device)
     _check_size(sums, delta)
     if closed and sampler in ("auto", "closed-form"):
         sampler, result = "closed-form", _closed_form(delta, white, basis, draws, seed)
@@ -246,6 +247,19 @@ def posterior_starts(
     sums = PixelSums(delta, white, model, likelihood)
     mode = find_mode(sums, first_guess(sums, delta, white))
     return Coordinates(sums, basis, model).physical(laplace_draws(sums, mode, number, seed))
+
+
+def _delta_and_noise(delta, expected) -> tuple[np.ndarray, CountNoise | None]:
+    if isinstance(delta, Field):
+        if expected is not None:
+            msg = "expected came beside a Field, which carries its own: leave it out"
+            raise DataError(msg)
+        # an overdensity of unknown counts has infinitely many of them
+        return delta.delta, delta.noise if np.all(np.isfinite(delta.expected)) else None
+    if expected is None:
+        return np.asarray(delta, float), None
+    with np.errstate(divide="ignore"):
+        return np.asarray(delta, float), CountNoise.poisson(expected)
 
 
 def _check_names(model: str, likelihood: str, sampler: str) -> bool:

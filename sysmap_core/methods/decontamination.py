@@ -153,7 +153,7 @@ class Decontamination:
         if not maps:
             return plain({"names": self.names} | content)
         place = {"pixels": self.footprint.pixels, "nside": self.footprint.nside}
-        sky = {"delta": self.field.delta, "expected": self.field.expected}
+        sky = {k: v for k, v in vars(self.field).items() if k != "footprint"}
         scales = {name: getattr(self.templates, name) for name in ("values", "names", "mean", "rms")}
         return plain(content | {"footprint": place, "field": sky, "templates": scales})
 

@@ -75,9 +75,9 @@ def reweighted_fit(design: np.ndarray, field: Field, curve: np.ndarray) -> np.nd
 
     Notes
     -----
-    :math:`V = \sigma^2 F^2 + F / \bar n`, with :math:`\sigma^2` from the residuals.
+    :math:`V = \sigma^2 F^2 + F \nu + F^2 \rho`, with :math:`\sigma^2` from the residuals.
     """
-    shot = curve / field.expected
+    shot = field.noise.variance(curve)
     # no clustering, or less than can be seen, leaves the shot noise
     sigma2 = max(np.sum((1.0 + field.delta - curve) ** 2 - shot) / np.sum(curve**2), 0.0)
     weight = 1.0 / (sigma2 * curve**2 + shot)

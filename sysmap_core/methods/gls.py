@@ -121,7 +121,7 @@ def generalised_least_squares(
     Notes
     -----
     :math:`a = (T \Xi^{-1} T^t)^{-1} T \Xi^{-1} d` with
-    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [(1 + A_p) / \bar n_p + \sigma^2_{beyond}]`, and a
+    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [\lambda_p \nu_p + \lambda_p^2 \rho_p + \sigma^2_{beyond}]`, :math:`\lambda = 1 + A`, and a
     constant among the templates.
     """
     spectrum, beyond = _checked(field, templates, spectrum, beyond, tolerance)
@@ -268,7 +268,7 @@ def _diagnostics(solution: Solution, steps: int, tolerance: float) -> dict:
 def _field_covariance(field, spectrum, density, beyond):
     one = np.ones((1, 1, field.n_pix))
     raised = np.concatenate([[_monopole(spectrum)], spectrum[1:]])
-    local = one * (density / field.expected + beyond)
+    local = one * (field.noise.variance(density) + beyond)
     return PixelCovariance(raised[:, None, None], one, local, field.footprint)
 
 
@@ -302,27 +302,30 @@ class _Moments:
     def residual(self):
         """z, shape (2, n_pix)."""
         e = self.field.delta - self.additive
-        return np.stack([e, e**2 - self.theta[-1] * self.efficiency**2 - self.density / self.field.expected])
+        noise = self.field.noise
+        variance = self.theta[-1] * self.efficiency**2 * (1.0 + noise.coverage) + noise.variance(self.density)
+        return np.stack([e, e**2 - variance])
 
     @property
     def responses(self):
         """R, shape (2 n_sys + 2, 2, n_pix)."""
-        t, q, shot = self.templates, self.efficiency, 1.0 / self.field.expected
+        t, q, noise = self.templates, self.efficiency, self.field.noise
+        share = 1.0 + noise.coverage
         basis = np.vstack([t, np.zeros_like(t), np.ones_like(q), np.zeros_like(q)])
-        square = basis * shot
-        square[len(t) : 2 * len(t)] = 2.0 * self.theta[-1] * q * t
-        square[-1] = q**2
+        square = basis * noise.slope(self.density)
+        square[len(t) : 2 * len(t)] = 2.0 * self.theta[-1] * q * share * t
+        square[-1] = q**2 * share
         return np.stack([basis, square], 1)
 
 
 def _moment_covariance(field, spectrum, sigma2, state: _Moments):
     """Covariance of (e, e^2 - V), and how many of its parts had to be made positive."""
-    shot, q = 1.0 / field.expected, state.efficiency
+    slope, q = field.noise.slope(state.density), state.efficiency
     first, second, third = moment_spectra(spectrum, sigma2)
     spectra = np.array([[first, second], [second, third]]).transpose(2, 0, 1)
-    moments = PixelMoments(sigma2, shot, state.density, q)
-    # e is q delta and e^2 - V is q^2 delta^2 + q nu delta, on average over the Poisson noise
-    mixing = np.array([[q, q * shot], [np.zeros_like(q), q**2]])
+    moments = PixelMoments(sigma2, field.noise, state.density, q)
+    # e is q delta and e^2 - V is q^2 delta^2 + q (slope of the noise) delta, on average over the noise of the counts
+    mixing = np.array([[q, q * slope], [np.zeros_like(q), q**2]])
     second, third = moments.second(), moments.third()
     local = np.array([[second, third], [third, moments.fourth() - second**2]])
     # what the spectra hold at zero separation gives way to the moments of one pixel

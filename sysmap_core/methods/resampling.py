@@ -216,8 +216,7 @@ class _Realisation:
 
 
 def _maximum(field: Field, templates: TemplateSet):
-    options = {"expected": field.expected, "sampler": "importance", "draws": 16}
-    return fit_model(field.delta, templates, "combined", "shot-noise", **options).maximum
+    return fit_model(field, templates, "combined", "shot-noise", sampler="importance", draws=16).maximum
 
 
 def _resampled(field: Field, templates: TemplateSet, kind: str, weights: np.ndarray) -> np.ndarray:
@@ -238,7 +237,7 @@ def _patch_derivatives(field: Field, templates: TemplateSet, parts: list[np.ndar
     """Maximum (a, b, ln sigma), and gradient and minus Hessian of every patch there."""
     best, values = _maximum(field, templates), templates.values
     x = np.concatenate([best.a, best.b, [np.log(best.sigma)]])
-    sums = [PixelSums(field.delta[p], values[:, p], "combined", "shot-noise", field.expected[p]) for p in parts]
+    sums = [PixelSums(field.delta[p], values[:, p], "combined", "shot-noise", field.noise[p]) for p in parts]
     found = [s.derivatives(x) for s in sums]
     gradients, information = np.array([f[1] for f in found]), np.array([-f[2] for f in found])
     left = gradients.sum(0) @ _solve(information.sum(0)[None], gradients.sum(0)[None])[0]

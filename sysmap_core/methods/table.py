@@ -72,8 +72,7 @@ def _mcmc_add(sky, templates, spectrum, seed, *, draws: int = 2048):
 
 
 def _mcmc_comb(sky, templates, spectrum, seed, *, likelihood: str | None = None, draws: int = 2048):
-    expected = sky.expected if np.all(np.isfinite(sky.expected)) else None
-    fit = fit_model(sky.delta, templates, "combined", likelihood, expected=expected, draws=draws, seed=seed)
+    fit = fit_model(sky, templates, "combined", likelihood, draws=draws, seed=seed)
     diagnostics = {**fit.diagnostics, "status": fit.status, "lnl": fit.maximum.lnl, "gamma": fit.gamma}
     return Estimate(fit.a, fit.b, field_rms(fit.sigma, fit.gamma), diagnostics, fit.likelihood == "shot-noise")
 

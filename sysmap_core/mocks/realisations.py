@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -70,7 +70,7 @@ def null_realisations(
         raise ParameterError(msg)
     task = partial(_counts, sky, gaussian_spectrum(spectrum)[0], additive, multiplicative)
     for delta, expected in map_realisations(task, n_realisations, seed, executor=executor, progress=progress):
-        yield Field(delta, expected, sky.footprint)
+        yield replace(sky, delta=delta, expected=expected)
 
 
 def map_realisations(
@@ -180,7 +180,8 @@ def clustered_counts(
     Returns
     -------
     Field
-        Overdensity of the counts, with the expected counts that they have themselves.
+        Overdensity of the counts, with the expected counts that they have themselves, and with the noise of the sample:
+        objects of its typical weights, and a coverage that is known as well as there.
 
     Raises
     ------
@@ -194,12 +195,21 @@ def clustered_counts(
     """
     delta = clustered_field(sky, gaussian, rng)
     density = np.maximum(1.0 + (1.0 + multiplicative) * delta + additive, 0.0)
-    counts = rng.poisson(sky.expected * density)
+    counts = _drawn_counts(sky, density, rng)
     if not counts.any():
         msg = f"a realisation of {sky.n_galaxies:.3g} expected galaxies has none: give more expected counts"
         raise DataError(msg)
     expected = sky.expected * (counts.sum() / sky.expected.sum())
-    return Field(counts / expected - 1.0, expected, sky.footprint)
+    return replace(sky, delta=counts / expected - 1.0, expected=expected)
+
+
+def _drawn_counts(sky: Field, density: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Weighted counts with the noise of a sample: of objects of one weight in a pixel, on a coverage that was counted."""
+    noise = sky.noise.coverage
+    if sky.noise.counted:
+        # where r objects were counted, the coverage has a gamma distribution of mean r and variance r
+        density = density * rng.gamma(1.0 / noise) * noise
+    return rng.poisson(density * sky.expected / sky.object_weight) * sky.object_weight
 
 
 @dataclass(frozen=True)

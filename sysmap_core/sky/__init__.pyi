@@ -2,6 +2,8 @@ __all__ = [
     "AVERAGES",
     "MIN_COVERAGE",
     "Catalogue",
+    "CountNoise",
+    "Counts",
     "Field",
     "Footprint",
     "Memory",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 from .catalogues import Catalogue, catalogue_checksum, read_catalogue
+from .counts import CountNoise, Counts
 from .field import MIN_COVERAGE, Field, footprint, overdensity
 from .fits_files import first_table, fits_tables, native, read_columns
 from .footprints import Footprint, Memory, shared_footprint

@@ -260,7 +260,7 @@ class BandEstimator:
         if other is not None:
             shared_footprint(other=other, estimator=self.second)
             two = self.second.analyse(other.delta)
-        noise = np.zeros(self.first.lmax + 1) if other else noise_power(self.first, 1.0 / field.expected)
+        noise = np.zeros(self.first.lmax + 1) if other else noise_power(self.first, field.noise.variance())
         pseudo = hp.alm2cl(one, two) - self._contamination(contamination)
         solve = self._inverse(restore) if deconvolve else np.eye(len(self._bands)) / self._mean_square
         solve = solve[self._asked]

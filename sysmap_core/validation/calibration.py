@@ -89,7 +89,7 @@ def likelihood_pixels(
     """
     row = find_likelihood(likelihood)
     additive, efficiency = np.asarray(a) @ templates, 1.0 + np.asarray(b) @ templates
-    if row.needs_expected:
+    if row.needs_noise:
         if expected is None:
             msg = f"expected is missing: the {row.name} likelihood needs the expected galaxies per pixel"
             raise DataError(msg)
