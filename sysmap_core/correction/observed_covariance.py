@@ -52,7 +52,8 @@ def observed_with_removed(
     """
     values = templates.values
     functionals = np.linalg.solve(values @ values.T, values)
-    carried = correlate(functionals, np.asarray(spectrum, float), field.footprint) + functionals * field.noise.variance()
+    carried = correlate(functionals, np.asarray(spectrum, float), field.footprint)
+    carried += functionals * field.noise.variance()
     # an overdensity is relative to the mean density of the survey
     carried -= carried @ field.expected[:, None] / field.expected.sum()
     bins = angular_bins(correlations.theta_edges)

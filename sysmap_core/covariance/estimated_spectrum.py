@@ -41,8 +41,14 @@ PIVOT = 50.0
 TILT = -1.3
 """Slope of ln C_l in ln l that is divided out before the interpolation, and where the fit starts."""
 
+SLOPE = 2.0
+"""Prior width of the slope of ln C_l in ln l, around the tilt."""
+
 CURVATURE = 0.5
 """Prior width of the curvature of ln C_l in ln l."""
+
+FAINTEST = 1e-3
+"""Power at the pivot, relative to that of the noise, below which a field counts as one without clustering."""
 
 MIN_LEFT = 1e-6
 """Smallest share of the variance of a field that templates have to leave."""
@@ -205,13 +211,16 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     dof = (2.0 * np.arange(1, 2 * nside + 1) + 1.0) * field.f_sky
     noise, removed_noise = levels @ sample.noise, levels @ sample.removed_noise
 
+    faintest = np.log(FAINTEST * np.mean(field.noise.variance()) * field.footprint.pixel_area)
+
     def unremoved(shapes):
         return _smooth_spectrum(shapes, window) @ sample.coupling.T + noise
 
     def whittle(shapes, kept):
         model = unremoved(shapes)
-        # a weak pull towards a power law keeps the curvature finite on noisy samples
-        pull = 0.5 * (shapes[..., 2] / CURVATURE) ** 2
+        # weak pulls keep the shape finite on noisy samples
+        pull = 0.5 * ((shapes[..., 1] - TILT) / SLOPE) ** 2 + 0.5 * (shapes[..., 2] / CURVATURE) ** 2
+        pull += 0.5 * np.maximum(faintest - shapes[..., 0], 0.0) ** 2
         return 0.5 * np.sum(dof * (data / (model * kept) + np.log(model * kept)), axis=-1) + pull
 
     # on large footprints the share that is kept hardly depends on the slope: two steps suffice there
@@ -222,7 +231,7 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
         kept = np.maximum(1.0 - removed / unremoved(shape), MIN_KEPT)
     steps = 1e-4 * np.eye(3)
     slopes = np.log(unremoved(shape + steps) / unremoved(shape - steps)) / 2e-4
-    information = 0.5 * (slopes * dof) @ slopes.T + np.diag([0.0, 0.0, CURVATURE**-2])
+    information = 0.5 * (slopes * dof) @ slopes.T + np.diag([shape[0] < faintest, SLOPE**-2, CURVATURE**-2])
     # wider than the information says: a power of few modes has a tail towards large values
     unit = 1.5 * np.random.default_rng(0).standard_normal((N_CANDIDATES, 3))
     candidates = shape + unit @ np.linalg.cholesky(np.linalg.inv(information)).T

@@ -102,7 +102,8 @@ class PixelMoments:
 
 def _coverage_powers(rho):
     """Means of (1 + eps)^i eps^j over a gamma distribution of mean one and variance rho."""
-    moments = [1.0, 1.0, 1.0 + rho, (1.0 + rho) * (1.0 + 2.0 * rho), (1.0 + rho) * (1.0 + 2.0 * rho) * (1.0 + 3.0 * rho)]
+    third = (1.0 + rho) * (1.0 + 2.0 * rho)
+    moments = [1.0, 1.0, 1.0 + rho, third, third * (1.0 + 3.0 * rho)]
 
     def mean(i, j):
         return sum(comb(j, k) * (-1.0) ** (j - k) * moments[i + k] for k in range(j + 1))

@@ -186,8 +186,7 @@ def _check_null(null: str) -> None:
 def _ratio(field, templates, null: str, likelihood: str):
     """Likelihood ratio at the maxima, and the maximum of the null."""
     simple, combined = (
-        fit_model(field, templates, model, likelihood, draws=16).maximum
-        for model in (null, "combined")
+        fit_model(field, templates, model, likelihood, draws=16).maximum for model in (null, "combined")
     )
     return max(2.0 * (combined.lnl - simple.lnl), 0.0), simple
 

@@ -87,8 +87,15 @@ class PixelSums:
     """
 
     def __init__(
-        self, delta, templates, model: str, likelihood: str, noise: CountNoise | None = None, *,
-        precision="float64", device="auto"
+        self,
+        delta,
+        templates,
+        model: str,
+        likelihood: str,
+        noise: CountNoise | None = None,
+        *,
+        precision="float64",
+        device="auto",
     ):
         self.row = find_likelihood(likelihood)
         shot, coverage = _checked_noise(delta, templates, self.row, noise)

@@ -120,9 +120,9 @@ def generalised_least_squares(
 
     Notes
     -----
-    :math:`a = (T \Xi^{-1} T^t)^{-1} T \Xi^{-1} d` with
-    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [\lambda_p \nu_p + \lambda_p^2 \rho_p + \sigma^2_{beyond}]`, :math:`\lambda = 1 + A`, and a
-    constant among the templates.
+    :math:`a = (T \Xi^{-1} T^t)^{-1} T \Xi^{-1} d` with a constant among the templates,
+    :math:`\Xi_{pp'} = \xi(\theta_{pp'}) + \delta_{pp'} [\lambda_p \nu_p + \lambda_p^2 \rho_p + \sigma^2_{beyond}]`
+    and :math:`\lambda = 1 + A`.
     """
     spectrum, beyond = _checked(field, templates, spectrum, beyond, tolerance)
     values = templates.values

@@ -204,7 +204,7 @@ def clustered_counts(
 
 
 def _drawn_counts(sky: Field, density: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Weighted counts with the noise of a sample: of objects of one weight in a pixel, on a coverage that was counted."""
+    """Counts with the noise of a sample: objects of one weight in a pixel, and a coverage that was counted."""
     noise = sky.noise.coverage
     if sky.noise.counted:
         # where r objects were counted, the coverage has a gamma distribution of mean r and variance r

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ..errors import MissingDataError, ParameterError, unknown_name
 from ..files import checksum, folder
-from ..sky import check_nside, pixel_counts, read_catalogue, usable
+from ..sky import Counts, check_nside, read_catalogue, usable
 from ..templates import Conditions, read_templates
 from .lrg import NSIDE_TEMPLATES, read_lrg_pixels
 from .ls10 import LS10_SAMPLES
@@ -173,8 +173,8 @@ def _read_ls10(info: SampleInfo, nside: int, paths: tuple[Path, Path], templates
         identifier=info.identifier,
         title=info.title,
         nside=nside,
-        galaxy_counts=pixel_counts(galaxies.ra, galaxies.dec, nside, galaxies.weights),
-        coverage=pixel_counts(randoms.ra, randoms.dec, nside, randoms.weights),
+        galaxy_counts=Counts.of(galaxies.ra, galaxies.dec, nside, galaxies.weights),
+        coverage=Counts.of(randoms.ra, randoms.dec, nside, randoms.weights),
         maps=templates.maps,
         template_names=templates.names,
         galaxies=galaxies,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..sky import Catalogue
+from ..sky import Catalogue, Counts
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class Sample:
         Name of the sample, and the name for people.
     nside : int
         Resolution of all maps.
-    galaxy_counts : ndarray, shape (12 nside^2,)
-        (Weighted) galaxies per pixel, RING, equatorial.
-    coverage : ndarray, shape (12 nside^2,)
+    galaxy_counts : Counts, or ndarray, shape (12 nside^2,)
+        Galaxies per pixel, RING, equatorial; Counts where they have weights.
+    coverage : Counts, or ndarray, shape (12 nside^2,)
         Randoms, or observed fraction, per pixel.
     maps : ndarray, shape (n_sys, 12 nside^2)
         Template maps in the unit of each, UNSEEN where missing.
@@ -98,8 +98,8 @@ class Sample:
     identifier: str
     title: str
     nside: int
-    galaxy_counts: np.ndarray
-    coverage: np.ndarray
+    galaxy_counts: np.ndarray | Counts
+    coverage: np.ndarray | Counts
     maps: np.ndarray
     template_names: tuple[str, ...]
     galaxies: Catalogue | None

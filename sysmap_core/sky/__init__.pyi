@@ -11,6 +11,7 @@ __all__ = [
     "catalogue_checksum",
     "check_nside",
     "declared",
+    "filled",
     "first_table",
     "fits_tables",
     "footprint",
@@ -45,6 +46,6 @@ from .healpix_io import declared, header_frame, read_map, write_map
 from .healsparse_io import read_healsparse, write_healsparse
 from .partial_sky import AVERAGES, PartialMap, partial_map
 from .patches import patch_members, spatial_patches
-from .pixels import check_nside, parent_pixels, pixel_counts, usable
+from .pixels import check_nside, filled, parent_pixels, pixel_counts, usable
 from .random_points import scatter_galaxies, uniform_randoms
 from .regrid import galactic_to_equatorial, to_nside

@@ -13,7 +13,9 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError
-from .pixels import pixel_counts, usable
+from .pixels import filled, pixel_counts, usable
+
+_SUB_POISSON = 0.5  # variance over mean of what are no counts of random points
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class Counts:
     @classmethod
     def known(cls, values: np.ndarray) -> Counts:
         """What is known without noise, such as the observed fraction of every pixel, in any unit."""
-        values = np.where(usable(np.asarray(values, float)), values, 0.0)
+        values = filled(values)
+        values = np.where(usable(values), values, 0.0)
         return cls(values, np.zeros_like(values))
 
     def __array__(self, dtype=None, copy=None):
@@ -185,7 +188,7 @@ def galaxy_counts(counts: np.ndarray | Counts) -> Counts:
     """
     if isinstance(counts, Counts):
         return counts
-    values = np.asarray(counts, float)
+    values = filled(counts)
     values = np.where(usable(values), values, 0.0)
     parts = values != np.round(values)
     if parts.any():
@@ -204,7 +207,7 @@ def coverage_counts(coverage: np.ndarray | Counts) -> Counts:
     ----------
     coverage : Counts, or ndarray, shape (12 nside^2,)
         An array holds randoms without weights, whole numbers, or the observed fraction of every pixel, from zero to
-        one, which has no noise.
+        one, which has no noise.  Nor have whole numbers that scatter less than those of random points.
 
     Returns
     -------
@@ -218,12 +221,14 @@ def coverage_counts(coverage: np.ndarray | Counts) -> Counts:
     """
     if isinstance(coverage, Counts):
         return coverage
-    values = np.asarray(coverage, float)
+    values = filled(coverage)
     values = np.where(usable(values), values, 0.0)
     if values.max(initial=0.0) <= 1.0:
         return Counts.known(values)
     if np.array_equal(values, np.round(values)):
-        return Counts(values, values)
+        covered = values[values > 0]
+        # a constant, or points on a grid, say nothing of a Poisson noise
+        return Counts(values, values) if np.var(covered) > _SUB_POISSON * np.mean(covered) else Counts.known(values)
     msg = (
         f"coverage reaches {values.max():.4g} and is no whole number everywhere, so it is neither a number of randoms "
         "nor an observed fraction: give Counts(sum of weights, sum of squared weights) of randoms, or "

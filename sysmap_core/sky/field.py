@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError
 from .counts import CountNoise, Counts, coverage_counts, galaxy_counts
 from .footprints import Footprint
-from .pixels import usable
+from .pixels import filled, usable
 
 _DIGITS = 12
 
@@ -172,7 +172,7 @@ def footprint(coverage: np.ndarray | Counts, min_coverage: float = MIN_COVERAGE)
     DataError
         When no pixel is covered.
     """
-    values = np.asarray(coverage, float)
+    values = coverage.weights if isinstance(coverage, Counts) else filled(coverage)
     covered = usable(values) & (values > 0)
     if not covered.any():
         msg = "the coverage map is zero everywhere: give randoms, or a mask, that overlap the sky asked for"
@@ -221,8 +221,8 @@ def overdensity(galaxies: np.ndarray | Counts, coverage: np.ndarray | Counts, pi
         raise DataError(msg)
     if n.sum() <= 0:
         msg = (
-            f"no galaxy of {galaxies.weights.sum():.0f} lies on the {on.n_pix} pixels of the footprint: empty overlap of "
-            "galaxies and randoms; check both cover the same sky, in equatorial degrees"
+            f"no galaxy of {galaxies.weights.sum():.0f} lies on the {on.n_pix} pixels of the footprint: empty overlap "
+            "of galaxies and randoms; check both cover the same sky, in equatorial degrees"
         )
         raise DataError(msg)
     expected = r * (n.sum() / r.sum())

@@ -95,4 +95,27 @@ def usable(maps: np.ndarray) -> np.ndarray:
     ndarray of bool
         Same shape.
     """
-    return np.isfinite(maps) & (maps != hp.UNSEEN)
+    # in single precision UNSEEN is another number
+    return np.isfinite(maps) & ~hp.mask_bad(maps)
+
+
+def filled(maps: np.ndarray) -> np.ndarray:
+    """Maps in double precision, UNSEEN where a masked array is masked.
+
+    Parameters
+    ----------
+    maps : ndarray, masked or not
+        Map values.
+
+    Returns
+    -------
+    ndarray
+        Same shape; values that are not usable stay as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> filled(np.ma.array([1.0, 2.0], mask=[False, True]))
+    array([ 1.0000e+00, -1.6375e+30])
+    """
+    return np.ma.filled(np.ma.array(maps, dtype=float), hp.UNSEEN)

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import DataError, ParameterError, unknown_name
 from ..files import folder
 from ..harmonic import default_lmax, variance
-from ..sky import check_nside, footprint, overdensity, pixel_counts, read_map, to_nside, usable
+from ..sky import Counts, check_nside, footprint, overdensity, pixel_counts, read_map, to_nside, usable
 from ..templates import FAMILIES, standardise, synthetic_maps
 
 TEMPLATE_FAMILIES = dict(enumerate(FAMILIES))
@@ -165,7 +165,9 @@ def compute_overdensity(
     if galaxies.shape == randoms.shape:
         # a part of the sky is put on a whole one: the place of its pixels does not matter here
         galaxies, randoms = (_whole_sky(counts.ravel()) for counts in (galaxies, randoms))
-    return overdensity(galaxies, randoms, pixels).delta, good.reshape(np.shape(random_counts))
+    return overdensity(Counts.known(galaxies), Counts.known(randoms), pixels).delta, good.reshape(
+        np.shape(random_counts)
+    )
 
 
 def assign_template_values(templates: np.ndarray, good_pixels: np.ndarray) -> np.ndarray:

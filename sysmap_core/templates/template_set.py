@@ -9,7 +9,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from ..sky import Footprint, Memory, usable
+from ..sky import Footprint, Memory, filled, usable
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def standardise(
         msg = f"missing is {missing!r}: give 'error' or 'drop'"
         raise ParameterError(msg)
     on = pixels if isinstance(pixels, Footprint) else Footprint(pixels, hp.npix2nside(np.shape(maps)[1]))
-    values = np.asarray(maps, float)[:, on.pixels]
+    values = filled(maps)[:, on.pixels]
     good = usable(values)
     if not good.all():
         if missing == "error":
