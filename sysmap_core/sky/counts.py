@@ -15,6 +15,8 @@ import numpy as np
 from ..errors import DataError
 from .pixels import filled, pixel_counts, usable
 
+_ROUNDING = 1e-9  # of whole numbers
+
 _SUB_POISSON = 0.5  # variance over mean of what are no counts of random points
 
 
@@ -190,7 +192,7 @@ def galaxy_counts(counts: np.ndarray | Counts) -> Counts:
         return counts
     values = filled(counts)
     values = np.where(usable(values), values, 0.0)
-    parts = values != np.round(values)
+    parts = ~np.isclose(values, np.round(values), rtol=_ROUNDING, atol=0.0)
     if parts.any():
         msg = (
             f"galaxies are no whole numbers in {parts.sum()} pixels, e.g. {values[parts][0]:.4g}: give Counts(sum of "
@@ -225,7 +227,7 @@ def coverage_counts(coverage: np.ndarray | Counts) -> Counts:
     values = np.where(usable(values), values, 0.0)
     if values.max(initial=0.0) <= 1.0:
         return Counts.known(values)
-    if np.array_equal(values, np.round(values)):
+    if np.allclose(values, np.round(values), rtol=_ROUNDING, atol=0.0):
         covered = values[values > 0]
         # a constant, or points on a grid, say nothing of a Poisson noise
         return Counts(values, values) if np.var(covered) > _SUB_POISSON * np.mean(covered) else Counts.known(values)

@@ -34,7 +34,7 @@ def small():
 
 def power_of(pixels, values, coverage, nside):
     footprint = Footprint(pixels, nside)
-    return estimated_spectrum._sample_power(footprint, from_pixels(values, footprint), coverage)
+    return estimated_spectrum._sample_power(footprint, from_pixels(values, footprint), 1.0 / coverage[None])
 
 
 def test_model_of_the_fit_is_that_of_dense_matrices(small):
@@ -49,7 +49,7 @@ def test_model_of_the_fit_is_that_of_dense_matrices(small):
     left = np.eye(pixels.size) - basis.T @ np.linalg.solve(basis @ basis.T, basis)
     for before, taken, matrix in (
         (sample.coupling @ cl, sample.removed(shape), field),
-        (sample.noise, sample.removed_noise, np.diag(1 / coverage)),
+        (sample.noise[0], sample.removed_noise[0], np.diag(1 / coverage)),
     ):
         pseudo = [factor * np.einsum("pq,pql->l", m, legendre)[1:9] for m in (matrix, left @ matrix @ left)]
         np.testing.assert_allclose(before, pseudo[0], rtol=1e-11)
@@ -60,7 +60,7 @@ def test_model_of_the_fit_is_that_of_dense_matrices(small):
 def test_removed_power_is_interpolated_well(sky, slope, curvature):
     """Against the power itself, for spectra as steep and curved as those of galaxies are not."""
     shape = np.array([-9.0, slope, curvature])
-    sample = estimated_spectrum._sample_power(sky.footprint, sky.templates, np.ones(sky.pixels.size))
+    sample = estimated_spectrum._sample_power(sky.footprint, sky.templates, np.ones((1, sky.pixels.size)))
     cl = estimated_spectrum._smooth_spectrum(shape, pixel_window(16, 47) ** 2)
     expected = removed_power(MaskedSky(Footprint(sky.pixels, 16), np.ones(sky.pixels.size), sky.templates), cl)[1:33]
     np.testing.assert_allclose(sample.removed(shape), expected, rtol=0, atol=1e-4 * (sample.coupling @ cl).min())

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 from scipy import stats
-from skies import independent_counts
+from skies import independent_counts, orthonormal_templates
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.inference.likelihood import LIKELIHOODS, field_rms, find_likelihood, pixel_density
@@ -120,7 +120,7 @@ def test_unknown_likelihood():
         ({"expected": None}, "needs expected, the expected galaxies per pixel"),
         ({"expected": np.ones(3)}, r"expected has shape \(3,\)"),
         ({"expected": np.zeros(9_001)}, "minimum 0: give .* all positive"),
-        ({"templates": np.zeros((2, 5))}, r"delta has shape \(9001,\) and templates \(2, 5\)"),
+        ({"templates": orthonormal_templates(2, 50)}, r"delta has shape \(9001,\) and templates \(2, 50\)"),
         ({"delta": np.full(9_001, np.nan)}, "delta has 9001 values that are not finite"),
     ],
 )

@@ -120,7 +120,8 @@ def test_catalogues_from_files(data_dir, template_dir, positions):
     assert sample.truth is None
     assert catalogue_checksum(sample.galaxies.ra, sample.galaxies.dec) == catalogue_checksum(*positions)
     # completeness weights count
-    np.testing.assert_array_equal(sample.galaxy_counts, 2 * sample.coverage)
+    np.testing.assert_array_equal(sample.galaxy_counts, 2 * np.asarray(sample.coverage))
+    np.testing.assert_array_equal(sample.galaxy_counts.squares, 4 * sample.coverage.squares)
     data = f"{INFO.identifier}_DATA.fits"
     assert sample.sources[data] == checksum(data_dir / data)
     assert "has 500 galaxies, the sample is published with 120882" in sample.notes[1]

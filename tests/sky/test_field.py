@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError
+from sysmap_core.sky.counts import Counts
 from sysmap_core.sky.field import Field, footprint, overdensity
 
 NSIDE = 8
@@ -12,11 +13,29 @@ NSIDE = 8
 NPIX = hp.nside2npix(NSIDE)
 
 
-def test_footprint_is_relative_to_the_best_covered_pixel():
+def test_footprint_is_relative_to_well_covered_pixels():
     coverage = np.zeros(NPIX)
+    coverage[:50] = 100
     coverage[[3, 5, 7]] = (100, 10, 9.9)
-    np.testing.assert_array_equal(footprint(coverage), [3, 5])
-    np.testing.assert_array_equal(footprint(coverage, 0.05), [3, 5, 7])
+    np.testing.assert_array_equal(footprint(coverage), np.delete(np.arange(50), 7))
+    np.testing.assert_array_equal(footprint(coverage, 0.05), np.arange(50))
+
+
+@pytest.mark.parametrize("missing", [0.0, np.nan, hp.UNSEEN, np.float32(hp.UNSEEN)])
+def test_deep_fields_do_not_shrink_the_footprint(missing):
+    """A few pixels of a hundred times the coverage, or one of duplicated randoms, with nothing elsewhere."""
+    coverage = np.full(NPIX, missing, np.asarray(missing).dtype)
+    inside = np.arange(100, 600)
+    coverage[inside] = np.random.default_rng(0).poisson(50, 500)
+    wide = footprint(coverage)
+    np.testing.assert_array_equal(wide, inside)
+    coverage[inside[:20]] *= 100
+    np.testing.assert_array_equal(footprint(coverage), wide)
+
+
+def test_masked_pixels_are_not_covered():
+    coverage = np.ma.array(np.ones(NPIX), mask=np.arange(NPIX) < 700)
+    np.testing.assert_array_equal(footprint(coverage), np.arange(700, NPIX))
 
 
 def test_footprint_without_coverage():
@@ -38,7 +57,7 @@ def test_overdensity_divides_by_what_is_expected():
 
 def test_uneven_coverage_is_no_overdensity():
     coverage = np.random.default_rng(1).uniform(0.2, 1, NPIX)
-    field = overdensity(7 * coverage, coverage, np.arange(NPIX))
+    field = overdensity(Counts.known(7 * coverage), coverage, np.arange(NPIX))
     np.testing.assert_allclose(field.delta, 0, atol=1e-12)
 
 
@@ -83,12 +102,27 @@ def test_contrast_is_relative_to_the_mean_of_the_counts(uneven):
 def test_restricted_field_is_that_of_the_part(uneven):
     kept = uneven.pixels[::-3]
     galaxies = uneven.full_sky((1 + uneven.delta) * uneven.expected, 0.0)
-    wanted = overdensity(galaxies, uneven.full_sky(uneven.expected, 0.0), kept)
+    wanted = overdensity(galaxies, Counts.known(uneven.full_sky(uneven.expected, 0.0)), kept)
     part = uneven.restricted(kept)
     np.testing.assert_array_equal(part.pixels, kept)
     np.testing.assert_allclose(part.delta, wanted.delta, atol=1e-14)
     np.testing.assert_allclose(part.expected, wanted.expected, rtol=1e-14)
     assert part.nside == NSIDE
+
+
+def test_restricted_field_keeps_the_noise_of_its_counts():
+    rng = np.random.default_rng(3)
+    weights, randoms = rng.uniform(1, 4, NPIX), rng.poisson(50, NPIX).astype(float)
+    galaxies = Counts(10 * weights, 10 * weights**2)
+    whole = overdensity(galaxies, randoms, np.arange(NPIX))
+    part = whole.restricted(np.arange(0, NPIX, 2))
+    np.testing.assert_allclose(part.noise.coverage, whole.noise.coverage[::2])
+    np.testing.assert_allclose(part.noise.galaxies * part.expected, (whole.noise.galaxies * whole.expected)[::2])
+
+
+def test_pixels_without_coverage_are_refused():
+    with pytest.raises(DataError, match=r"1 of 2 pixels of the footprint are not covered: take the pixels of footpri"):
+        overdensity(np.ones(NPIX), np.arange(NPIX) / NPIX, np.array([0, 9]))
 
 
 def test_restriction_to_strange_pixels(uneven):
