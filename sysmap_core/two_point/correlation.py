@@ -27,8 +27,8 @@ _COLUMNS = {
     "pairs": ("", "pairs of objects or pixels"),
     "dd": ("", "weighted pairs"),
     "dr": ("", "weighted pairs with randoms"),
-    "rr": ("", "pairs of randoms"),
-    "rr_weighted": ("", "weighted pairs of randoms"),
+    "rr": ("", "pairs of randoms with the weights of the survey"),
+    "rr_weighted": ("", "pairs of randoms with all weights"),
 }
 
 
@@ -54,7 +54,7 @@ class Correlation:
         What was measured, in words.
     dd, dr, rr, rr_weighted : ndarray, shape (n_theta,), optional
         Sums of products of weights over pairs [1]: of galaxies or pixels; of galaxies with randoms; of
-        randoms without their weights, and with them.
+        randoms with the weights of the survey alone, and with those against contamination too.
     metadata : mapping of str to object
         Engine and its tolerance, metric, numbers of objects and sums of their weights, where the covariance
         comes from, versions of packages.

@@ -131,14 +131,16 @@ def angular_correlation(
     engine: str = "treecorr",
     galaxy_weights: np.ndarray | None = None,
     random_weights: np.ndarray | None = None,
+    galaxy_systematics: np.ndarray | None = None,
+    random_systematics: np.ndarray | None = None,
     covariance: str | None = None,
     patches: int | tuple[np.ndarray, np.ndarray] | None = None,
     bin_slop: float = MAX_BIN_SLOP,
     seed: int = 0,
     threads: int | None = None,
-    unweighted_rr: PairCounts | None = None,
+    rr: PairCounts | None = None,
 ) -> Correlation:
-    r"""Landy-Szalay correlation function of a catalogue, with weights on both sides.
+    r"""Landy-Szalay correlation function of a catalogue, with two kinds of weights on both sides.
 
     Parameters
     ----------
@@ -149,7 +151,11 @@ def angular_correlation(
     engine : {"treecorr", "corrfunc"}
         Who counts the pairs; Corrfunc is an extra to install, and knows no patches.
     galaxy_weights, random_weights : ndarray, optional
-        Weight of every galaxy, and of every random.
+        Weight of every galaxy and of every random in the survey, such as completeness and FKP weights; each in any
+        unit.
+    galaxy_systematics, random_systematics : ndarray, optional
+        The pair of weights against contamination, ``galaxy_weights`` and ``random_weights`` of a
+        :class:`~.Decontamination` at the objects [1].
     covariance : {"none", "jackknife", "bootstrap"}, optional
         Where the covariance comes from; the jackknife if patches are given.
     patches : int or tuple of ndarray of int, optional
@@ -160,8 +166,8 @@ def angular_correlation(
         Fixes patches and bootstrap.
     threads : int, optional
         As many as OpenMP has by default.
-    unweighted_rr : PairCounts, optional
-        Counts of the unweighted randoms, as :func:`random_pairs` makes them.
+    rr : PairCounts, optional
+        Counts of the randoms with the weights of the survey, as :func:`random_pairs` makes them.
 
     Returns
     -------
@@ -172,7 +178,7 @@ def angular_correlation(
     ------
     DataError
         When there are fewer randoms than galaxies, lengths differ, positions or weights are not valid, bins are not
-        even, bin_slop is too large, patches do not fit, or ``unweighted_rr`` belongs to other randoms or bins.
+        even, bin_slop is too large, patches do not fit, or ``rr`` belongs to other randoms or bins.
     ParameterError
         For an unknown engine or covariance, or a covariance of Corrfunc.
     MissingDataError
@@ -180,39 +186,43 @@ def angular_correlation(
 
     Notes
     -----
-    Landy & Szalay (1993, ApJ 412, 64).  The weights of the randoms belong to the expected
-    contaminated density, so they enter the numerator only; the denominator is the mask:
-    :math:`w = (DD - 2 f DR + f^2 R_w R_w) / (f_r^2 RR)` with f the ratio of the sums of weights.  With weights
-    on the randoms :math:`f_r` is the ratio of the numbers, as the weights of the pair have an absolute scale;
-    without, :math:`f_r = f` and the scale of the galaxies' weights does not matter.
-
-    The pairs of the unweighted randoms are counted when they are first needed, and kept.
+    Landy & Szalay (1993, ApJ 412, 64).  Weights of the survey multiply every object, in the numerator as in the mask
+    of the denominator, and their scale does not matter.  Those against contamination belong to the expected
+    contaminated density, so that they enter the numerator only:
+    :math:`w = (DD - 2 f DR + f^2 R_s R_s) / (f_r^2 RR)`, D and :math:`R_s` with both weights and R with those of the
+    survey.  Here f is the ratio of the sums of both weights, and :math:`f_r` that of the sums of survey weights, as
+    the pair has an absolute scale.  Without the weights of the randoms against contamination
+    :math:`f_r = f`, and the scale of those of the galaxies does not matter either.
     """
     check_engine(engine)
     bins, resampling = angular_bins(edges_arcmin), _resampling(covariance, patches)
-    data, weighted = (
+    data, mask = (
         check_points("galaxies", galaxies, galaxy_weights),
         check_points("randoms", randoms, random_weights),
     )
-    if len(weighted) < len(data):
-        came = f"{len(weighted)} randoms for {len(data)} galaxies"
+    if len(mask) < len(data):
+        came = f"{len(mask)} randoms for {len(data)} galaxies"
         msg = f"{came}: give at least as many randoms, better five times as many"
         raise DataError(msg)
     if engine == "corrfunc" and resampling != "none":
         msg = f"covariance is {resampling!r} and engine 'corrfunc': it knows no patches, take engine 'treecorr'"
         raise ParameterError(msg)
-    facts = {"engine": engine, "metric": "arc", "n_galaxies": len(data), "n_randoms": len(weighted)}
-    facts |= {"sum_galaxy_weights": data.sum_weights, "sum_random_weights": weighted.sum_weights}
+    facts = {"engine": engine, "metric": "arc", "n_galaxies": len(data), "n_randoms": len(mask)}
+    facts |= {"sum_galaxy_weights": data.sum_weights, "sum_random_weights": mask.sum_weights}
     facts |= {"covariance": resampling}
     if resampling != "none":
-        data, weighted = _with_patches(data, weighted, patches, seed)
-        facts |= {"n_patches": check_patches({"galaxies": data.patches, "randoms": weighted.patches})}
+        data, mask = _with_patches(data, mask, patches, seed)
+        facts |= {"n_patches": check_patches({"galaxies": data.patches, "randoms": mask.patches})}
+    # trees of other weights differ in the last digits: those of any scale are one
+    data, mask = _of_mean_one(data), _of_mean_one(mask)
+    data = _with_systematics("galaxies", data, galaxy_systematics)
+    weighted = _with_systematics("randoms", mask, random_systematics)
     how = {"bins": bins, "engine": engine, "bin_slop": bin_slop}
-    rr = _random_counts(weighted, unweighted_rr, how, threads)
+    rr = _random_counts(mask, rr, how, threads)
     how |= {"threads": threads}
     dd, dr = count_pairs(data, seed=seed, **how), count_pairs(data, weighted, mean=False, **how)
-    rr_weighted = rr if random_weights is None else count_pairs(weighted, mean=False, **how)
-    scale = 1.0 if random_weights is None else (data.sum_weights / len(data)) ** 2
+    rr_weighted = rr if random_systematics is None else count_pairs(weighted, mean=False, **how)
+    scale = 1.0 if random_systematics is None else (data.sum_weights / len(data)) ** 2
 
     counts = [dd, dr, rr_weighted, rr]
     empty, cov = (dd.pairs == 0) | (rr.pairs == 0), None
@@ -223,7 +233,7 @@ def angular_correlation(
         facts |= {"bin_slop": bin_slop}
     facts |= {"versions": _versions(engine)}
     w = np.where(empty, np.nan, _landy_szalay(counts, [c.total for c in counts], scale))
-    extra = None if random_weights is None else rr_weighted.weight
+    extra = None if random_systematics is None else rr_weighted.weight
     return Correlation(
         bins.edges,
         bins.nominal,
@@ -247,15 +257,28 @@ def _landy_szalay(counts, totals, scale: float) -> np.ndarray:
         return scale * (dd - 2.0 * dr + rr_weighted) / rr
 
 
+def _of_mean_one(points: Points) -> Points:
+    return points if points.weights is None else replace(points, weights=points.weights / points.weights.mean())
+
+
+def _with_systematics(what: str, points: Points, systematics) -> Points:
+    """Points whose weights are those of the survey times those against contamination."""
+    if systematics is None:
+        return points
+    values = check_points(what, (points.ra, points.dec), systematics).weights
+    return replace(points, weights=values if points.weights is None else values * points.weights)
+
+
 def random_pairs(
     randoms: tuple[np.ndarray, np.ndarray],
     *,
     edges_arcmin: np.ndarray,
+    weights: np.ndarray | None = None,
     patches: np.ndarray | None = None,
     bin_slop: float = MAX_BIN_SLOP,
     engine: str = "treecorr",
 ) -> PairCounts:
-    """Count the pairs of the unweighted randoms, which all weights of a sample share.
+    """Count the pairs of the randoms of a survey, which all weights against contamination share.
 
     Parameters
     ----------
@@ -263,6 +286,8 @@ def random_pairs(
         RA and Dec [deg].
     edges_arcmin : ndarray, shape (n_theta + 1,)
         Bin edges [arcmin].
+    weights : ndarray, optional
+        Weight of every random in the survey, in any unit; one by default.
     patches : ndarray of int, optional
         Jackknife patch of every random.
     bin_slop : float
@@ -275,7 +300,7 @@ def random_pairs(
     PairCounts
         Pair counts with the checksum of what was counted; :func:`angular_correlation` refuses those of other randoms.
     """
-    points = check_points("randoms", randoms)
+    points = _of_mean_one(check_points("randoms", randoms, weights))
     if patches is not None:
         points = replace(points, patches=np.asarray(patches))
     return random_counts(points, bins=angular_bins(edges_arcmin), engine=check_engine(engine), bin_slop=bin_slop)
@@ -323,7 +348,7 @@ def _random_counts(randoms: Points, given: PairCounts | None, how: dict, threads
     if given is None:
         return random_counts(randoms, **how, threads=threads)
     if given.key != random_key(randoms, **how):
-        msg = "unweighted_rr was counted from other randoms, bins, patches or with another engine: count it again"
+        msg = "rr was counted from other randoms, weights, bins, patches or with another engine: count it again"
         raise DataError(msg)
     return given
 

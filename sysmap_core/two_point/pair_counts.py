@@ -139,27 +139,26 @@ def value_pairs(
 
 
 def random_counts(points: Points, *, bins: Bins, engine: str, bin_slop: float, threads=None) -> PairCounts:
-    """Pairs of the unweighted randoms, with the checksum of what was counted.
+    """Pairs of the randoms of a survey, with the checksum of what was counted.
 
     Parameters
     ----------
     points : Points
-        Randoms; their weights do not matter.
+        Randoms, with their weights in the survey.
     bins, engine, bin_slop, threads
         As in :func:`count_pairs`.
 
     Returns
     -------
     PairCounts
-        With the checksum of positions, bins, patches and engine as their key: other randoms never get them.
+        With the checksum of positions, weights, bins, patches and engine as their key: other randoms never get them.
     """
-    plain = replace(points, weights=None)
-    counts = count_pairs(plain, bins=bins, engine=engine, bin_slop=bin_slop, mean=False, threads=threads)
+    counts = count_pairs(points, bins=bins, engine=engine, bin_slop=bin_slop, mean=False, threads=threads)
     return replace(counts, key=random_key(points, bins, engine, bin_slop))
 
 
 def random_key(points: Points, bins: Bins, engine: str, bin_slop: float) -> str:
-    """Checksum of everything that the pairs of the unweighted randoms depend on.
+    """Checksum of everything that the pairs of the randoms of a survey depend on.
 
     Parameters
     ----------
@@ -173,9 +172,12 @@ def random_key(points: Points, bins: Bins, engine: str, bin_slop: float) -> str:
     """
     digest = hashlib.sha256(catalogue_checksum(points.ra, points.dec).encode())
     digest.update(bins.edges.tobytes())
+    if points.weights is not None:
+        digest.update(points.weights.astype("<f8").tobytes())
     if points.patches is not None:
         digest.update(points.patches.astype("<i8").tobytes())
-    digest.update(f"{engine} {bin_slop if engine == 'treecorr' else 0} {points.patches is None}".encode())
+    tolerance, kinds = bin_slop if engine == "treecorr" else 0, (points.patches is None, points.weights is None)
+    digest.update(f"{engine} {tolerance} {kinds}".encode())
     return digest.hexdigest()
 
 

@@ -95,6 +95,8 @@ def split_consistency(
     randoms_first: np.ndarray | None = None,
     galaxy_weights: np.ndarray | None = None,
     random_weights: np.ndarray | None = None,
+    galaxy_systematics: np.ndarray | None = None,
+    random_systematics: np.ndarray | None = None,
     covariance: str = "jackknife",
     **options,
 ) -> tuple[Consistency, Correlation, Correlation]:
@@ -106,8 +108,9 @@ def split_consistency(
         RA and Dec [deg].
     galaxies_first, randoms_first : ndarray of bool, optional
         Whether an object is in the first part; by default north of the median declination of the randoms.
-    galaxy_weights, random_weights : ndarray, optional
-        Weight of every galaxy, and of every random.
+    galaxy_weights, random_weights, galaxy_systematics, random_systematics : ndarray, optional
+        Weights of every galaxy and of every random, of the survey and against contamination, as in
+        :func:`angular_correlation`.
     covariance : {"jackknife", "bootstrap"}
         Of each part.
     **options
@@ -131,18 +134,24 @@ def split_consistency(
     if galaxies_first is None:
         border = np.median(both[1].dec)
         flags = [points.dec > border for points in both]
+    flags = [_flags(points, of_points) for points, of_points in zip(both, flags, strict=True)]
+    weights = {
+        "galaxy_weights": (flags[0], galaxy_weights),
+        "random_weights": (flags[1], random_weights),
+        "galaxy_systematics": (flags[0], galaxy_systematics),
+        "random_systematics": (flags[1], random_systematics),
+    }
     parts = []
     for side in (True, False):
-        g, r = (_part(points, flag, side) for points, flag in zip(both, flags, strict=True))
-        weights = {"galaxy_weights": g.weights, "random_weights": r.weights}
-        parts.append(angular_correlation((g.ra, g.dec), (r.ra, r.dec), covariance=covariance, **weights, **options))
+        positions = [(points.ra[f == side], points.dec[f == side]) for points, f in zip(both, flags, strict=True)]
+        of_part = {name: np.asarray(w)[f == side] for name, (f, w) in weights.items() if w is not None}
+        parts.append(angular_correlation(*positions, covariance=covariance, **of_part, **options))
     return consistency(*parts), *parts
 
 
-def _part(points: Points, flags, side: bool) -> Points:
+def _flags(points: Points, flags) -> np.ndarray:
     flags = np.asarray(flags, bool)
     if len(flags) != len(points):
         msg = f"{len(flags)} flags came for {len(points)} objects: say of each whether it is in the first part"
         raise DataError(msg)
-    chosen = flags == side
-    return Points(points.ra[chosen], points.dec[chosen], None if points.weights is None else points.weights[chosen])
+    return flags

@@ -19,7 +19,7 @@ CATALOGUE_EDGES = np.geomspace(6.0, 180.0, 11)
 
 
 def measure_catalogues(sample, result: Decontamination, estimator: str = "auto") -> dict[str, Correlation] | None:
-    """Correlation function of the catalogues, as observed and with the weights of a method.
+    """Correlation function of the catalogues, with their own weights, without and with those of a method.
 
     Parameters
     ----------
@@ -50,16 +50,17 @@ def measure_catalogues(sample, result: Decontamination, estimator: str = "auto")
         return None
     # full-sky maps of the weights; NaN marks what lies off the footprint
     maps = [result.footprint.full_sky(v, fill=np.nan) for v in (result.galaxy_weights, result.random_weights)]
-    positions, weights = [], []
+    positions, weights, systematics = [], [], []
     for objects, values in zip((sample.galaxies, sample.randoms), maps, strict=True):
         weight = values[hp.ang2pix(result.footprint.nside, objects.ra, objects.dec, lonlat=True)]
         inside = np.isfinite(weight)
         positions.append((objects.ra[inside], objects.dec[inside]))
-        weights.append(weight[inside])
-    weighted = {"galaxy_weights": weights[0], "random_weights": weights[1]}
-    bins = {"edges_arcmin": CATALOGUE_EDGES}
-    bins["unweighted_rr"] = random_pairs(positions[1], **bins)
+        weights.append(None if objects.weights is None else objects.weights[inside])
+        systematics.append(weight[inside])
+    common = {"edges_arcmin": CATALOGUE_EDGES, "galaxy_weights": weights[0], "random_weights": weights[1]}
+    common["rr"] = random_pairs(positions[1], edges_arcmin=CATALOGUE_EDGES, weights=weights[1])
+    pair = {"galaxy_systematics": systematics[0], "random_systematics": systematics[1]}
     return {
-        "observed": angular_correlation(*positions, **bins),
-        result.method: angular_correlation(*positions, **bins, **weighted),
+        "observed": angular_correlation(*positions, **common),
+        result.method: angular_correlation(*positions, **common, **pair),
     }

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import treecorr
 from astropy.io import fits
+from scipy.spatial.distance import cdist
 from skies import ClusteredSky
 
 from sysmap_core.errors import DataError, ParameterError
@@ -94,9 +95,9 @@ def test_random_weights_enter_the_numerator_only():
     galaxies = tuple(x[keep][:20_000] for x in candidates)
     edges = np.geomspace(10, 120, 5)
     rr = random_pairs(randoms, edges_arcmin=edges)
-    common = {"edges_arcmin": edges, "unweighted_rr": rr}
+    common = {"edges_arcmin": edges, "rr": rr}
     raw = angular_correlation(galaxies, randoms, **common).w
-    fixed = angular_correlation(galaxies, randoms, random_weights=1 + 0.5 * (randoms[0] - 10) / 10, **common).w
+    fixed = angular_correlation(galaxies, randoms, random_systematics=1 + 0.5 * (randoms[0] - 10) / 10, **common).w
     assert raw.min() > 0.05
     # Poisson noise of the pairs, and of the field made by thinning
     np.testing.assert_allclose(fixed, 0.0, atol=0.01)
@@ -115,9 +116,9 @@ def test_scale_of_the_weights_does_not_matter():
     galaxies, randoms, edges = points(2_000, 0), points(8_000, 1), np.geomspace(20, 200, 5)
     rng = np.random.default_rng(2)
     of_galaxies, of_randoms = rng.uniform(0.9, 1.1, 2_000), rng.uniform(0.5, 1.5, 8_000)
-    common = {"edges_arcmin": edges, "galaxy_weights": of_galaxies}
-    one = angular_correlation(galaxies, randoms, random_weights=of_randoms, **common)
-    two = angular_correlation(galaxies, randoms, random_weights=3 * of_randoms, **common)
+    common = {"edges_arcmin": edges, "galaxy_systematics": of_galaxies}
+    one = angular_correlation(galaxies, randoms, random_systematics=of_randoms, **common)
+    two = angular_correlation(galaxies, randoms, random_systematics=3 * of_randoms, **common)
     np.testing.assert_allclose(two.w, one.w, atol=1e-8)  # trees differ in the last digits
 
 
@@ -170,24 +171,105 @@ def test_scale_of_the_galaxy_weights():
     galaxies, randoms = points(1_000, 0), points(4_000, 1)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, 1_000)
     common = {"edges_arcmin": np.geomspace(20, 200, 4)}
-    one = angular_correlation(galaxies, randoms, galaxy_weights=weights, **common)
-    two = angular_correlation(galaxies, randoms, galaxy_weights=3 * weights, **common)
+    one = angular_correlation(galaxies, randoms, galaxy_systematics=weights, **common)
+    two = angular_correlation(galaxies, randoms, galaxy_systematics=3 * weights, **common)
     np.testing.assert_allclose(two.w, one.w, atol=1e-7)
     pair = [
-        angular_correlation(galaxies, randoms, galaxy_weights=s * weights, random_weights=np.ones(4_000), **common)
+        angular_correlation(
+            galaxies, randoms, galaxy_systematics=s * weights, random_systematics=np.ones(4_000), **common
+        )
         for s in (1, 3)
     ]
     np.testing.assert_allclose(pair[1].w, 9 * pair[0].w, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def survey():
+    """Galaxies and randoms of one survey, with completeness and FKP weights on both, as those of DESI."""
+    galaxies, randoms = points(1_500, 0), points(6_000, 1)
+    rng = np.random.default_rng(2)
+    weights = [
+        rng.uniform(0.1, 0.4, len(x[0])) * (1.0 + 0.5 * np.cos(np.radians(9 * x[0]))) for x in (galaxies, randoms)
+    ]
+    return galaxies, randoms, weights, np.geomspace(20, 200, 5)
+
+
+def test_survey_weights_are_those_of_treecorr(survey):
+    galaxies, randoms, weights, edges = survey
+    found = angular_correlation(
+        galaxies, randoms, edges_arcmin=edges, galaxy_weights=weights[0], random_weights=weights[1], bin_slop=0
+    )
+    data, mask = (
+        treecorr.Catalog(ra=x[0], dec=x[1], w=w, ra_units="deg", dec_units="deg")
+        for x, w in ((galaxies, weights[0]), (randoms, weights[1]))
+    )
+    dd, dr, rr = (
+        treecorr.NNCorrelation(
+            min_sep=20, max_sep=200, nbins=4, sep_units="arcmin", metric="Arc", bin_slop=0, brute=True
+        )
+        for _ in range(3)
+    )
+    dd.process(data)
+    dr.process(data, mask)
+    rr.process(mask)
+    np.testing.assert_allclose(found.w, dd.calculateXi(rr=rr, dr=dr)[0], rtol=1e-6, atol=1e-9)
+
+
+def test_weights_of_the_pair_come_on_top_of_those_of_the_survey(survey):
+    """Against the sums of pairs, written out."""
+    galaxies, randoms, weights, edges = survey
+    rng = np.random.default_rng(3)
+    pair = [rng.uniform(0.8, 1.3, len(w)) for w in weights]
+    found = angular_correlation(
+        galaxies,
+        randoms,
+        edges_arcmin=edges,
+        galaxy_weights=weights[0],
+        random_weights=weights[1],
+        galaxy_systematics=pair[0],
+        random_systematics=pair[1],
+        bin_slop=0,
+    )
+    xyz = [np.array(hp.ang2vec(*x, lonlat=True)) for x in (galaxies, randoms)]
+
+    def pairs(i, j, first, second):
+        angle = 60 * np.degrees(2 * np.arcsin(np.clip(cdist(xyz[i], xyz[j]) / 2, 0, 1)))
+        sums = np.histogram(angle, edges, weights=np.outer(first, second))[0]
+        return sums / 2 if i == j else sums
+
+    both = [w * v for w, v in zip(weights, pair, strict=True)]
+    f, of_survey = both[0].sum() / both[1].sum(), weights[0].sum() / weights[1].sum()
+    sums = pairs(0, 0, both[0], both[0]) - f * pairs(0, 1, *both) + f**2 * pairs(1, 1, both[1], both[1])
+    np.testing.assert_allclose(found.w, sums / (of_survey**2 * pairs(1, 1, weights[1], weights[1])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("with_pair", [False, True])
+def test_scale_of_survey_weights_does_not_matter(survey, with_pair):
+    galaxies, randoms, weights, edges = survey
+    pair = {}
+    if with_pair:
+        rng = np.random.default_rng(3)
+        pair = {
+            "galaxy_systematics": rng.uniform(0.8, 1.3, len(weights[0])),
+            "random_systematics": rng.uniform(0.8, 1.3, len(weights[1])),
+        }
+
+    def measured(of_galaxies, of_randoms):
+        scaled = {"galaxy_weights": of_galaxies * weights[0], "random_weights": of_randoms * weights[1]}
+        return angular_correlation(galaxies, randoms, edges_arcmin=edges, bin_slop=0, **scaled, **pair).w
+
+    np.testing.assert_allclose(measured(1000.0, 1000.0), measured(1.0, 1.0), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(measured(0.2, 7.0), measured(1.0, 1.0), rtol=1e-10, atol=1e-12)
 
 
 def test_result_knows_how_it_was_made(tmp_path):
     galaxies, randoms = points(1_000, 0), points(4_000, 1)
     weights = np.random.default_rng(2).uniform(0.5, 1.5, 4_000)
     w = angular_correlation(
-        galaxies, randoms, edges_arcmin=np.geomspace(20, 200, 4), random_weights=weights, patches=10, bin_slop=0.02
+        galaxies, randoms, edges_arcmin=np.geomspace(20, 200, 4), random_systematics=weights, patches=10, bin_slop=0.02
     )
     facts = {"engine": "treecorr", "metric": "arc", "bin_slop": 0.02, "n_galaxies": 1_000, "n_randoms": 4_000}
-    facts |= {"sum_galaxy_weights": 1_000.0, "sum_random_weights": weights.sum()}
+    facts |= {"sum_galaxy_weights": 1_000.0, "sum_random_weights": 4_000.0}
     assert facts | {"covariance": "jackknife", "n_patches": 10} == {
         k: v for k, v in w.metadata.items() if k != "versions"
     }
@@ -244,7 +326,7 @@ def test_patches_may_come_from_elsewhere():
     given = angular_correlation(galaxies, randoms, patches=numbers, **common)
     np.testing.assert_array_equal(given.cov, made.cov)
     rr = random_pairs(randoms, patches=numbers[1], **common)
-    kept = angular_correlation(galaxies, randoms, patches=numbers, unweighted_rr=rr, **common)
+    kept = angular_correlation(galaxies, randoms, patches=numbers, rr=rr, **common)
     np.testing.assert_array_equal(kept.cov, made.cov)
 
 
@@ -394,5 +476,5 @@ def test_random_pairs_of_something_else():
         random_pairs(randoms, edges_arcmin=edges, patches=np.arange(500) % 4),
     ]
     for other in others:
-        with pytest.raises(DataError, match="unweighted_rr was counted from other randoms, bins, patches"):
-            angular_correlation(galaxies, randoms, edges_arcmin=edges, unweighted_rr=other)
+        with pytest.raises(DataError, match="rr was counted from other randoms, weights, bins, patches"):
+            angular_correlation(galaxies, randoms, edges_arcmin=edges, rr=other)

@@ -100,10 +100,12 @@ def test_pairs_of_randoms_know_what_was_counted():
     randoms = check_points("r", cap(200, 20))
     how = {"bins": angular_bins(EDGES), "engine": "treecorr", "bin_slop": 0.0}
     first = random_counts(randoms, **how)
-    weighted = random_counts(check_points("r", cap(200, 20), np.full(200, 3.0)), **how)  # weights do not matter
-    assert weighted.key == first.key
+    weighted = random_counts(check_points("r", cap(200, 20), np.full(200, 3.0)), **how)
     np.testing.assert_array_equal(weighted.pairs, first.pairs)
+    np.testing.assert_allclose(weighted.weight, 9.0 * first.weight)
     others = [
+        (check_points("r", cap(200, 20), np.full(200, 3.0)), how),
+        (check_points("r", cap(200, 20), np.full(200, 2.0)), how),
         (check_points("r", cap(200, 21)), how),
         (randoms, how | {"bins": angular_bins(2 * EDGES)}),
         (randoms, how | {"bin_slop": 0.01}),
@@ -111,7 +113,7 @@ def test_pairs_of_randoms_know_what_was_counted():
         (Points(randoms.ra, randoms.dec, None, np.arange(200) // 100), how),
     ]
     keys = {first.key} | {random_counts(points, **options).key for points, options in others}
-    assert len(keys) == 6
+    assert len(keys) == 8
     assert random_key(randoms, **how | {"engine": "corrfunc"}) not in keys
 
 
