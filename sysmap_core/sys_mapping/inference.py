@@ -1,7 +1,7 @@
 """The array interface: posterior and chain as plain functions of arrays.
 
 Templates come first, then pixels; parameters are ``theta = (a, [b], sigma, [gamma])``, as
-:func:`~.pack_params` packs them.  :func:`~.fit_model`
+:func:`~sysmap_core.sys_mapping.contamination.pack_params` packs them.  :func:`~.fit_model`
 does the same inference without a chain, knows the shot noise, and returns the maximum as well.
 """
 

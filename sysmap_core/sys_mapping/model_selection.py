@@ -61,7 +61,7 @@ def likelihood_ratio_test(
     delta_t : ndarray, shape (n_sys, n_pix)
         Standardised templates [1].
     theta_null, theta_alt : ndarray, shape (n_params,)
-        Maxima of both models, as :func:`~.pack_params` packs them.
+        Maxima of both models, as :func:`~sysmap_core.sys_mapping.contamination.pack_params` packs them.
     null_model, alt_model : {"additive", "multiplicative", "combined"}
         The null has fewer parameters.
     use_skewed : bool
