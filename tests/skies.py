@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import healpy as hp
 import numpy as np
+from scipy.special import roots_genlaguerre
 
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
@@ -93,12 +94,24 @@ class AveragedSky(ClusteredSky):
         return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.footprint)
 
 
-def one_pixel_moments(sigma2, q, density, nbar):
-    """Second to fourth moment of e, by quadrature over the field and the moments of Poisson counts given it."""
+def one_pixel_moments(sigma2, q, density, nbar, rho=0.0):
+    """Second to fourth moment of e, by quadrature over field and coverage, and the moments of counts given both.
+
+    rho is the relative variance of a coverage that was counted.
+    """
+    if rho:
+        of_coverage = roots_genlaguerre(40, 1.0 / rho - 1.0)
+        parts = [_moments_at(sigma2, q, density, nbar, y * rho) for y in of_coverage[0]]
+        return [np.average(moment, axis=0, weights=of_coverage[1]) for moment in zip(*parts, strict=True)]
+    return _moments_at(sigma2, q, density, nbar, 1.0)
+
+
+def _moments_at(sigma2, q, density, nbar, coverage):
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     width = np.sqrt(np.log1p(sigma2))
     delta = np.expm1(width * nodes - width**2 / 2)[:, None]
-    signal, mean = q * delta, nbar * (density + q * delta)
+    mean = nbar * coverage * (density + q * delta)
+    signal = mean / nbar - density
     noise2, noise3, noise4 = mean / nbar**2, mean / nbar**3, (mean + 3 * mean**2) / nbar**4
     given = (
         signal**2 + noise2,

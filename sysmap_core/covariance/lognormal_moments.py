@@ -52,9 +52,9 @@ class PixelMoments:
 
     Notes
     -----
-    With Poisson counts of galaxies alone, :math:`e = u = q \delta + n`.  A coverage that was counted is wrong by a
-    factor :math:`1 + \epsilon`, of a gamma distribution with mean one and variance :math:`\rho`, and
-    :math:`e = u (1 + \epsilon) + m \epsilon`.
+    Given the coverage, off by a factor y, and the field, counts have the Poisson noise of the density
+    :math:`Y = y (m + q \delta)`, and :math:`e = Y - m + n`.  A coverage that was counted has for y a gamma distribution
+    of mean one and variance :math:`\rho`.
     """
 
     sigma2: float
@@ -64,51 +64,30 @@ class PixelMoments:
 
     def second(self):
         """Mean of e^2."""
-        rho = self.noise.coverage
-        return self._second() * (1.0 + rho) + self.density**2 * rho
+        return self._about_mean(2) + self.noise.galaxies * self.density
 
     def third(self):
         """Mean of e^3."""
-        rho, m = self.noise.coverage, self.density
-        powers = _coverage_powers(rho)
-        return self._third() * powers[3, 0] + 3.0 * m * self._second() * powers[2, 1] + m**3 * powers[0, 3]
+        nu = self.noise.galaxies
+        return self._about_mean(3) + 3.0 * nu * self._about_mean(1, 1) + nu**2 * self.density
 
     def fourth(self):
         """Mean of e^4."""
-        m, powers = self.density, _coverage_powers(self.noise.coverage)
-        of_field = self._fourth() * powers[4, 0] + 4.0 * m * self._third() * powers[3, 1]
-        return of_field + 6.0 * m**2 * self._second() * powers[2, 2] + m**4 * powers[0, 4]
+        nu = self.noise.galaxies
+        noise = 3.0 * nu**2 * self._power(2) + nu**3 * self.density
+        return self._about_mean(4) + 6.0 * nu * self._about_mean(2, 1) + 4.0 * nu**2 * self._about_mean(1, 1) + noise
 
-    @property
-    def _shot(self):
-        """Noise of the galaxies in u: times the mean of (1 + epsilon)^2, it is that of their counts."""
-        return self.noise.galaxies / (1.0 + self.noise.coverage)
+    def _about_mean(self, power: int, more: int = 0):
+        """Mean of (Y - m)^power Y^more."""
+        terms = (comb(power, k) * (-self.density) ** (power - k) * self._power(k + more) for k in range(power + 1))
+        return sum(terms)
 
-    def _second(self):
-        """Mean of u^2."""
-        return self.efficiency**2 * self.sigma2 + self.density * self._shot
-
-    def _third(self):
-        q, nu, s = self.efficiency, self._shot, 1.0 + self.sigma2
-        return q**3 * (s**3 - 3.0 * s + 2.0) + 3.0 * q**2 * nu * self.sigma2 + nu**2 * self.density
-
-    def _fourth(self):
-        q, nu, s, m = self.efficiency, self._shot, 1.0 + self.sigma2, self.density
-        delta3, delta4 = s**3 - 3.0 * s + 2.0, s**6 - 4.0 * s**3 + 6.0 * s - 3.0
-        noise2 = 3.0 * nu**2 * (m**2 + q**2 * self.sigma2)
-        mixed = 6.0 * q**2 * nu * (m * self.sigma2 + q * delta3) + 4.0 * q**2 * nu**2 * self.sigma2
-        return q**4 * delta4 + mixed + nu**3 * m + noise2
-
-
-def _coverage_powers(rho):
-    """Means of (1 + eps)^i eps^j over a gamma distribution of mean one and variance rho."""
-    third = (1.0 + rho) * (1.0 + 2.0 * rho)
-    moments = [1.0, 1.0, 1.0 + rho, third, third * (1.0 + 3.0 * rho)]
-
-    def mean(i, j):
-        return sum(comb(j, k) * (-1.0) ** (j - k) * moments[i + k] for k in range(j + 1))
-
-    return {(i, j): mean(i, j) for i, j in ((3, 0), (2, 1), (0, 3), (4, 0), (3, 1), (2, 2), (0, 4))}
+    def _power(self, k: int):
+        """Mean of Y^k."""
+        m, q, s, rho = self.density, self.efficiency, 1.0 + self.sigma2, self.noise.coverage
+        of_field = (1.0, 0.0, self.sigma2, s**3 - 3.0 * s + 2.0, s**6 - 4.0 * s**3 + 6.0 * s - 3.0)
+        of_coverage = np.prod([1.0 + i * rho for i in range(k)], axis=0)
+        return of_coverage * sum(comb(k, i) * m ** (k - i) * q**i * of_field[i] for i in range(k + 1))
 
 
 def moment_spectra(spectrum: np.ndarray, sigma2: float | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

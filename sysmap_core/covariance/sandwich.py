@@ -232,7 +232,8 @@ def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Fi
     cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum), strict=True))
     q = moments.efficiency
     # e^2 - V of one point of a pair follows its own noise, and the weight of its square is multiplied by the slope
-    first, second = q * linear + q * moments.noise.slope(moments.density) * square, q**2 * square
+    first = q * linear + q * moments.noise.slope(moments.density) * square
+    second = q**2 * (1.0 + moments.noise.coverage) * square
     alms1 = masked_alm(first, field.footprint)
     alms2 = masked_alm(second, field.footprint)
 

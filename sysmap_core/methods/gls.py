@@ -324,8 +324,8 @@ def _moment_covariance(field, spectrum, sigma2, state: _Moments):
     first, second, third = moment_spectra(spectrum, sigma2)
     spectra = np.array([[first, second], [second, third]]).transpose(2, 0, 1)
     moments = PixelMoments(sigma2, field.noise, state.density, q)
-    # e is q delta and e^2 - V is q^2 delta^2 + q (slope of the noise) delta, on average over the noise of the counts
-    mixing = np.array([[q, q * slope], [np.zeros_like(q), q**2]])
+    # e is q delta and e^2 - V is (1 + rho) q^2 delta^2 + q (slope of the noise) delta, on average over the counts
+    mixing = np.array([[q, q * slope], [np.zeros_like(q), q**2 * (1.0 + field.noise.coverage)]])
     second, third = moments.second(), moments.third()
     local = np.array([[second, third], [third, moments.fourth() - second**2]])
     # what the spectra hold at zero separation gives way to the moments of one pixel

@@ -8,7 +8,7 @@ import healpy as hp
 import numpy as np
 
 from ..errors import ParameterError
-from ..sky import MIN_COVERAGE, Catalogue, Field, footprint, overdensity, pixel_counts, to_nside
+from ..sky import MIN_COVERAGE, Catalogue, Counts, Field, footprint, overdensity, to_nside
 from .footprints import ls10_south_footprint
 from .galaxy_spectrum import clustering_sigma, shape_spectrum
 from .lognormal import Mock, simulate_catalogue
@@ -24,7 +24,7 @@ class MockSurvey:
         Power spectrum of the true field, without a pixel window [sr].
     mask : ndarray of bool, shape (12 nside_field^2,)
         Observed sky, at the resolution at which fields are made.
-    coverage : ndarray, shape (12 nside^2,)
+    coverage : Counts, or ndarray, shape (12 nside^2,)
         Observed share of the pixels of the run, or their randoms.
     pixels : ndarray of int, shape (n_pix,)
         Footprint.
@@ -34,7 +34,7 @@ class MockSurvey:
 
     spectrum: np.ndarray
     mask: np.ndarray
-    coverage: np.ndarray
+    coverage: np.ndarray | Counts
     pixels: np.ndarray
     nside: int
 
@@ -93,7 +93,7 @@ class MockSurvey:
         DataError
             When no galaxy lies on the footprint.
         """
-        counts = pixel_counts(galaxies.ra, galaxies.dec, self.nside)
+        counts = Counts.of(galaxies.ra, galaxies.dec, self.nside, galaxies.weights)
         return overdensity(counts, self.coverage, self.pixels)
 
 

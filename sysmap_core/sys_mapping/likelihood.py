@@ -56,7 +56,7 @@ def make_log_likelihood(n_sys: int, model: str, use_skewed: bool = False) -> Cal
         # values that are harmless outside too: gradients go through both sides of a choice
         log_sigma = jnp.log(jnp.where(sigma > 0.0, sigma, 1.0))
         floored = jnp.maximum(efficiency, 0.5 * MIN_EFFICIENCY)
-        lnl = row.pixel(a @ templates, floored, log_sigma, gamma if use_skewed else 0.0, delta, 0.0).sum()
+        lnl = row.pixel(a @ templates, floored, log_sigma, gamma if use_skewed else 0.0, delta, 0.0, 0.0).sum()
         return jnp.where(inside & jnp.isfinite(lnl), lnl, -jnp.inf)
 
     return log_likelihood

@@ -133,12 +133,13 @@ def test_independent_pixels_without_a_spectrum(sky):
     np.testing.assert_allclose(both.cov @ both.fisher, np.eye(7), atol=1e-8)
 
 
-def test_dense_sum_with_contamination_and_uneven_coverage():
+@pytest.mark.parametrize("rho", [0.0, 0.05])
+def test_dense_sum_with_contamination_and_uneven_coverage(rho):
     """Every term of the score covariance, written out over pairs of pixels."""
     sky = ClusteredSky(nside=8, rms=0.4, nbar=30.0)
     t, field = sky.templates.values, sky.field(0)
     nbar = 30.0 * np.exp(0.4 * t[1])
-    field = Field(field.delta, nbar, Footprint(field.pixels, 8))
+    field = Field(field.delta, nbar, Footprint(field.pixels, 8), coverage_noise=rho)
     a, b = np.array([0.1, -0.05, 0.02]), np.array([-0.1, 0.08, 0.05])
     density, q, sigma2, lmax = 1 + a @ t, 1 + b @ t, variance(sky.spectrum), 23
     sigma = np.sqrt(sigma2)
@@ -153,16 +154,17 @@ def test_dense_sum_with_contamination_and_uneven_coverage():
     xi = kernel(lambda x: x)
     c12 = kernel(lambda x: s * (1 + x) ** 2 - 2 * (1 + x) + 2 - s)
     c22 = kernel(lambda x: s**2 * (1 + x) ** 4 - 4 * s * (1 + x) ** 2 + 2 * s + 4 * (1 + x) - 3 - (s - 1) ** 2)
-    nu = 1 / (nbar * q)
+    noise_slope = 1 / nbar + 2 * density * rho
+    nu, r = noise_slope / q, 1 + rho
     k11 = np.outer(q, q) * xi
-    k12 = np.outer(q, q**2) * (c12 + nu * xi)
-    k22 = np.outer(q**2, q**2) * (c22 + (nu[:, None] + nu) * c12 + np.outer(nu, nu) * xi)
-    second, third, fourth = one_pixel_moments(sigma2, q, density, nbar)
+    k12 = np.outer(q, q**2) * (r * c12 + nu * xi)
+    k22 = np.outer(q**2, q**2) * (r**2 * c22 + r * (nu[:, None] + nu) * c12 + np.outer(nu, nu) * xi)
+    second, third, fourth = one_pixel_moments(sigma2, q, density, nbar, rho)
     for matrix, diagonal in ((k11, second), (k12, third), (k22, fourth - second**2)):
         np.fill_diagonal(matrix, diagonal)
-    v = (sigma * q) ** 2 + density / nbar
+    v = (sigma * q) ** 2 * r + density / nbar + density**2 * rho
     mean = np.vstack([t, 0 * t, 0 * q])
-    slope = np.vstack([t / nbar, 2 * sigma**2 * q * t, 2 * sigma * q**2])
+    slope = np.vstack([t * noise_slope, 2 * sigma**2 * q * r * t, 2 * sigma * q**2 * r])
     u, w = mean / v, slope / (2 * v**2)
     moments = np.block([[k11, k12], [k12.T, k22]])
     # counts over the mean density of the survey: both moments follow its fluctuation

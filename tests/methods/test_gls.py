@@ -113,11 +113,12 @@ def kernel_matrices(spectrum, beyond, field, density, q):
     xi = kernel(lambda x: x - 1)
     c12 = kernel(lambda x: s * x**2 - 2 * x + 2 - s)
     c22 = kernel(lambda x: s**2 * x**4 - 4 * s * x**2 + 2 * s + 4 * x - 3 - (s - 1) ** 2)
-    nu = 1 / (field.expected * q)
+    rho = field.coverage_noise
+    nu, r = (1 / field.expected + 2 * density * rho) / q, 1 + rho
     k11 = np.outer(q, q) * xi
-    k12 = np.outer(q, q**2) * (c12 + nu * xi)
-    k22 = np.outer(q**2, q**2) * (c22 + (nu[:, None] + nu) * c12 + np.outer(nu, nu) * xi)
-    second, third, fourth = one_pixel_moments(sigma2, q, density, field.expected)
+    k12 = np.outer(q, q**2) * (r * c12 + nu * xi)
+    k22 = np.outer(q**2, q**2) * (r**2 * c22 + r * (nu[:, None] + nu) * c12 + np.outer(nu, nu) * xi)
+    second, third, fourth = one_pixel_moments(sigma2, q, density, field.expected, rho)
     for matrix, diagonal in ((k11, second), (k12, third), (k22, fourth - second**2)):
         np.fill_diagonal(matrix, diagonal)
     # the power of the dipole for the monopole that the spectrum does not have
@@ -128,7 +129,7 @@ def kernel_matrices(spectrum, beyond, field, density, q):
 
 def dense_moments(sky, field, iterations, spectrum, beyond=0.0):
     """Fisher scoring with the matrix written out; (a, b, mean, variance) and their covariance."""
-    t, shot, n = sky.templates.values, 1 / field.expected, sky.templates.n_sys
+    t, shot, n, rho = sky.templates.values, 1 / field.expected, sky.templates.n_sys, field.coverage_noise
     sigma2 = variance(spectrum) + beyond
     theta = np.concatenate([np.zeros(2 * n + 1), [sigma2]])
     for _ in range(iterations):
@@ -136,11 +137,11 @@ def dense_moments(sky, field, iterations, spectrum, beyond=0.0):
         additive = theta[:n] @ t + theta[-2]
         density = 1 + additive
         e = field.delta - additive
-        z = np.concatenate([e, e**2 - theta[-1] * q**2 - density * shot])
+        z = np.concatenate([e, e**2 - theta[-1] * q**2 * (1 + rho) - density * shot - density**2 * rho])
         mean_slope = np.vstack([t, 0 * t, np.ones_like(q), 0 * q])
-        variance_slope = mean_slope * shot
-        variance_slope[n : 2 * n] += 2 * theta[-1] * q * t
-        variance_slope[-1] = q**2
+        variance_slope = mean_slope * (shot + 2 * density * rho)
+        variance_slope[n : 2 * n] += 2 * theta[-1] * q * t * (1 + rho)
+        variance_slope[-1] = q**2 * (1 + rho)
         response = np.hstack([mean_slope, variance_slope])
         weights = np.linalg.solve(kernel_matrices(spectrum, beyond, field, density, q), response.T)
         information = response @ weights
@@ -152,10 +153,11 @@ def dense_moments(sky, field, iterations, spectrum, beyond=0.0):
     return theta, cov
 
 
-@pytest.mark.parametrize(("more", "beyond"), [(0, 0.0), (8, 0.02)])
-def test_two_moments_are_dense_algebra(uneven, more, beyond):
-    """Contaminated, unevenly covered, kernels at the fit: the root of the scoring steps; also with power beyond."""
+@pytest.mark.parametrize(("more", "beyond", "rho"), [(0, 0.0, 0.0), (8, 0.02, 0.0), (0, 0.0, 0.005)])
+def test_two_moments_are_dense_algebra(uneven, more, beyond, rho):
+    """Contaminated, unevenly covered, kernels at the fit: the root of the scoring steps; power beyond; few randoms."""
     sky, field = uneven
+    field = replace(field, coverage_noise=rho)
     spectrum = np.append(sky.spectrum, np.linspace(0.5, 0.3, more) * sky.spectrum[-1])
     theta, cov = dense_moments(sky, field, 60, spectrum, beyond)
     fit = two_moment_fit(field, sky.templates, spectrum, beyond=beyond, tolerance=1e-9, steps=50)

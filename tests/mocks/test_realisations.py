@@ -1,9 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sysmap_core.mocks.realisations import BATCH, null_realisations, pixel_sample
+from sysmap_core.mocks.realisations import BATCH, clustered_counts, null_realisations, pixel_sample
 
 NSIDE = 16
 
@@ -48,3 +49,23 @@ def test_truth_of_a_sample_of_pixels():
     wanted = (1.0 + truth) / np.mean(1.0 + truth) - 1.0
     np.testing.assert_allclose(sample.draw(3).delta, wanted, atol=3e-3)
     assert np.std(sample.truth(4) - truth) > 0.1
+
+
+def test_noise_of_realisations_is_that_of_the_sample():
+    """Weighted galaxies on a coverage that was counted: variance without clustering, Monte Carlo error 1 %."""
+    sample = pixel_sample(16, 1e-3, 10.0)
+    sky = replace(sample.sky, object_weight=2.5, coverage_noise=np.full(sample.sky.n_pix, 0.04))
+    rng = np.random.default_rng(0)
+    deltas = np.array([clustered_counts(sky, 0.0 * sample.gaussian, rng).delta for _ in range(30)])
+    assert np.mean(sky.noise.variance()) == pytest.approx(0.25 + 0.04)
+    assert np.mean(deltas**2) == pytest.approx(0.29, rel=4 * np.sqrt(2 / deltas.size))
+
+
+def test_realisations_keep_the_noise_of_the_sample():
+    sample = pixel_sample(8, 0.3, 10.0)
+    sky = replace(sample.sky, object_weight=2.5, coverage_noise=np.full(sample.sky.n_pix, 0.04))
+    for drawn in null_realisations(sky, sample.spectrum, 2, seed=1):
+        np.testing.assert_allclose(drawn.noise.coverage, 0.04)
+        np.testing.assert_allclose(drawn.noise.galaxies, 2.5 / drawn.expected)
+        weights = (1.0 + drawn.delta) * drawn.expected / 2.5
+        np.testing.assert_allclose(weights, np.round(weights), atol=1e-9)

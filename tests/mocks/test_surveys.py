@@ -8,6 +8,7 @@ import pytest
 from sysmap_core.errors import ParameterError
 from sysmap_core.mocks.galaxy_spectrum import clustering_sigma
 from sysmap_core.mocks.surveys import mock_survey
+from sysmap_core.sky.counts import Counts
 
 NSIDE = 8
 
@@ -51,7 +52,7 @@ def test_contamination_changes_the_counts_where_it_is(survey):
 
 
 def test_a_survey_takes_the_coverage_of_randoms(survey):
-    halved = replace(survey, coverage=survey.coverage * 2, pixels=survey.pixels[:50])
+    halved = replace(survey, coverage=Counts.known(survey.coverage * 2), pixels=survey.pixels[:50])
     field = halved.counted(survey.draw(1e4, *rngs(3)).galaxies)
     assert field.n_pix == 50
 

@@ -78,7 +78,7 @@ def test_pixels_have_the_moments_of_their_likelihood(likelihood):
     d = likelihood_pixels(likelihood, templates, a, b, sigma, np.random.default_rng(1), expected=expected, gamma=gamma)
     residual = d - 0.1 * templates[0]
     variance = field_rms(sigma, gamma if row.skewed else 0.0) ** 2 * (1 + 0.2 * templates[0]) ** 2
-    if row.needs_expected:
+    if row.needs_noise:
         variance += np.maximum(1 + 0.1 * templates[0], 0.05) / nbar
     pull = residual / np.sqrt(variance)
     assert pull.mean() == pytest.approx(0.0, abs=4 / np.sqrt(n_pix))
