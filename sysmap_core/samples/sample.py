@@ -117,7 +117,7 @@ class Sample:
 
     @property
     def caption(self) -> str:
-        """What a figure of the sample shows: sample, resolution and origin."""
+        """Sample, resolution and origin, which every figure of the sample shows."""
         return f"{self.identifier}, NSIDE {self.nside}: {self.origin}"
 
 

@@ -95,7 +95,7 @@ class Field:
 
     @property
     def pattern(self) -> np.ndarray:
-        """Expected counts over their mean, the same for all realisations of a sample: rounding is cut off."""
+        """Expected counts over their mean, the same for all realisations of a sample, as rounding is cut off."""
         return np.round(self.expected / np.mean(self.expected), _DIGITS)
 
     @property
