@@ -8,6 +8,8 @@ from scipy.special import roots_genlaguerre
 
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
+from sysmap_core.mocks.surveys import mock_survey, thinned
+from sysmap_core.sky.counts import Counts
 from sysmap_core.sky.field import Field, footprint, overdensity
 from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.regrid import to_nside
@@ -92,6 +94,39 @@ class AveragedSky(ClusteredSky):
         delta = np.exp(hp.alm2map(alm, nside, lmax=lmax) - variance(gaussian) / 2.0) - 1.0
         density = np.where(self.coverage > 0, 1.0 + to_nside(delta, self.nside), 0.0)
         return overdensity(rng.poisson(self.nbar * density).astype(float), self.coverage, self.footprint)
+
+
+class Observed:
+    """Points of lognormal fields with additive contamination, finite randoms, or weights for galaxies that were lost.
+
+    Fields, mask and randoms are made at four times the resolution of the analysis.
+    """
+
+    FAMILIES = ("white_noise", "power_neg1", "power_neg2")
+
+    def __init__(self, nside, rms, galaxies_per_pixel, case, white=True, amplitude=0.05):
+        self.survey = mock_survey(nside, rms, white=white)
+        self.number = galaxies_per_pixel * self.survey.coverage.sum()
+        self.randoms = 50 if case == "weights" else int(case.split()[0])
+        self.amplitude = amplitude
+        self.maps = synthetic_maps(nside, self.FAMILIES, np.random.default_rng(5))
+        ra, dec = np.radians(hp.pix2ang(4 * nside, np.arange(self.survey.mask.size), lonlat=True))
+        wave = 0.5 + 0.5 * np.sin(3 * ra) * np.cos(3 * dec)
+        self.completeness = 0.25 + 0.75 * wave if case == "weights" else None
+
+    def draw(self, seed: int, scales=(1.0, 1.0)) -> tuple[Field, TemplateSet]:
+        """Field and templates of one survey; weights of galaxies and randoms in any unit."""
+        rng = np.random.default_rng([seed, 11])
+        seen = self.survey.with_randoms(int(self.randoms * self.number), rng)
+        templates = standardise(self.maps, self.FAMILIES, seen.pixels)
+        contamination = self.amplitude * templates.values.sum(0)
+        galaxies = seen.draw(self.number, rng, rng, additive=contamination).galaxies
+        if self.completeness is not None:
+            galaxies = thinned(galaxies, self.completeness, rng)
+        weights = scales[0] * (np.ones(len(galaxies)) if galaxies.weights is None else galaxies.weights)
+        counts = Counts.of(galaxies.ra, galaxies.dec, seen.nside, weights)
+        coverage = Counts(scales[1] * seen.coverage.weights, scales[1] ** 2 * seen.coverage.squares)
+        return overdensity(counts, coverage, templates.footprint), templates
 
 
 def one_pixel_moments(sigma2, q, density, nbar, rho=0.0):

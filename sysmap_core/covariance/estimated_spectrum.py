@@ -211,7 +211,8 @@ def estimate_spectrum(field: Field, templates: TemplateSet | None = None) -> Spe
     dof = (2.0 * np.arange(1, 2 * nside + 1) + 1.0) * field.f_sky
     noise, removed_noise = levels @ sample.noise, levels @ sample.removed_noise
 
-    faintest = np.log(FAINTEST * np.mean(field.noise.variance()) * field.footprint.pixel_area)
+    floor = max(np.mean(field.noise.variance()), MIN_LEFT * np.var(field.delta))
+    faintest = np.log(FAINTEST * floor * field.footprint.pixel_area)
 
     def unremoved(shapes):
         return _smooth_spectrum(shapes, window) @ sample.coupling.T + noise
@@ -256,7 +257,8 @@ def _tail(shape, found: float, nside: int) -> tuple[np.ndarray, float]:
 def _noise_patterns(noise: CountNoise) -> tuple[np.ndarray, np.ndarray]:
     """Noise of galaxies and, where it was counted, of the coverage: relative to its mean, and the mean of each."""
     kinds = np.array([noise.galaxies, noise.coverage] if noise.counted else [noise.galaxies])
-    levels = kinds.mean(1)
+    # what has no noise at all has any pattern
+    levels = np.maximum(kinds.mean(1), np.finfo(float).tiny)
     # the same for all realisations of a sample: rounding is cut off
     return np.round(kinds / levels[:, None], _DIGITS), levels
 

@@ -288,6 +288,9 @@ def smoothed_weights(log_ratio: np.ndarray) -> tuple[np.ndarray, float]:
     -----
     Vehtari, Simpson, Gelman, Yao & Gabry (2024, JMLR 25, 72).
     """
+    if log_ratio.max() == -np.inf:
+        # not one draw is in the support of the target: they say nothing of it
+        return np.full(len(log_ratio), 1.0 / len(log_ratio)), float("inf")
     log_ratio = log_ratio - log_ratio.max()
     ratio = np.exp(log_ratio)
     n = len(ratio)

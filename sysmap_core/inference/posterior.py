@@ -189,7 +189,8 @@ def fit_model(
     ParameterError
         For a name that is not known.
     DataError
-        For data that cannot be fitted: shapes, values, degenerate templates, too few pixels.
+        For data that cannot be fitted: shapes, values, degenerate templates, too few pixels, or too few randoms for
+        amplitudes of the variance.
 
     References
     ----------
@@ -199,6 +200,8 @@ def fit_model(
     delta, noise = _delta_and_noise(delta, expected)
     likelihood = likelihood or ("gaussian" if noise is None else "shot-noise")
     closed = _check_names(model, likelihood, sampler)
+    if noise is not None and model != "additive" and find_likelihood(likelihood).needs_noise:
+        noise.check_randoms()
     values, names = _values_and_names(templates)
     basis, white = whiten(values, names, degenerate)
     sums = PixelSums(delta, white, model, likelihood, noise, precision=precision, device=device)

@@ -173,7 +173,8 @@ def two_moment_fit(
     Raises
     ------
     DataError
-        When the maps are on different pixels, or the spectrum has another length, is not one, or is zero.
+        When the maps are on different pixels, the coverage was counted with too few randoms, or the spectrum has
+        another length, is not one, or is zero.
     ParameterError
         When the tolerance is not between 0 and 1, or there is no step.
 
@@ -189,6 +190,7 @@ def two_moment_fit(
     the correlation of the two moments is bounded.
     """
     spectrum, beyond = _checked(field, templates, spectrum, beyond, tolerance)
+    field.noise.check_randoms()
     if steps < 1:
         msg = f"steps is {steps}: give at least 1"
         raise ParameterError(msg)

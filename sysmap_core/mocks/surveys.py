@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import healpy as hp
 import numpy as np
 
 from ..errors import ParameterError
-from ..sky import MIN_COVERAGE, Catalogue, Counts, Field, footprint, overdensity, to_nside
+from ..sky import MIN_COVERAGE, Catalogue, Counts, Field, footprint, overdensity, to_nside, uniform_randoms
 from .footprints import ls10_south_footprint
 from .galaxy_spectrum import clustering_sigma, shape_spectrum
 from .lognormal import Mock, simulate_catalogue
@@ -75,6 +75,25 @@ class MockSurvey:
         full[self.pixels] = values
         return full
 
+    def with_randoms(self, number: int, rng: np.random.Generator) -> MockSurvey:
+        """The same survey, whose coverage was counted with randoms.
+
+        Parameters
+        ----------
+        number : int
+            Randoms, uniform on the observed sky.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        MockSurvey
+            With the footprint of these randoms.
+        """
+        randoms = uniform_randoms(self.mask, number, rng)
+        coverage = Counts.of(randoms.ra, randoms.dec, self.nside)
+        return replace(self, coverage=coverage, pixels=footprint(coverage))
+
     def counted(self, galaxies: Catalogue) -> Field:
         """Overdensity of a catalogue on the footprint.
 
@@ -97,7 +116,31 @@ class MockSurvey:
         return overdensity(counts, self.coverage, self.pixels)
 
 
-def mock_survey(nside: int, rms: float, *, finer: int = 4, min_coverage: float = MIN_COVERAGE) -> MockSurvey:
+def thinned(galaxies: Catalogue, completeness: np.ndarray, rng: np.random.Generator) -> Catalogue:
+    """Galaxies of an incomplete survey, with the weights that make up for those that are missing.
+
+    Parameters
+    ----------
+    galaxies : Catalogue
+        All of them.
+    completeness : ndarray, shape (12 nside^2,)
+        Share of the galaxies that is observed, at any resolution [1].
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    Catalogue
+        Those that are observed, each with the weight 1 / completeness.
+    """
+    share = completeness[hp.ang2pix(hp.npix2nside(completeness.size), galaxies.ra, galaxies.dec, lonlat=True)]
+    kept = rng.random(len(galaxies)) < share
+    return Catalogue(galaxies.ra[kept], galaxies.dec[kept], 1.0 / share[kept])
+
+
+def mock_survey(
+    nside: int, rms: float, *, finer: int = 4, min_coverage: float = MIN_COVERAGE, white: bool = False
+) -> MockSurvey:
     """Survey with the clustering of LS10 galaxies on a stand-in for their footprint.
 
     Parameters
@@ -109,7 +152,9 @@ def mock_survey(nside: int, rms: float, *, finer: int = 4, min_coverage: float =
     finer : int
         Resolution of the fields and of the mask, over that of the run.
     min_coverage : float
-        Smallest coverage of a footprint pixel, relative to the largest.
+        Smallest coverage of a footprint pixel, relative to that of a well covered one.
+    white : bool
+        Whether the field has the same power at all multipoles instead of that of galaxies.
 
     Returns
     -------
@@ -133,5 +178,7 @@ def mock_survey(nside: int, rms: float, *, finer: int = 4, min_coverage: float =
     mask = ls10_south_footprint(finer * nside)
     coverage = to_nside(mask.astype(float), nside)
     spectrum = shape_spectrum(3 * finer * nside - 1)
+    if white:
+        spectrum = np.append(0.0, np.ones(len(spectrum) - 1))
     spectrum *= (rms / clustering_sigma(spectrum, nside)) ** 2
     return MockSurvey(spectrum, mask, coverage, footprint(coverage, min_coverage), nside)

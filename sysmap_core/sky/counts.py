@@ -15,6 +15,9 @@ import numpy as np
 from ..errors import DataError
 from .pixels import filled, pixel_counts, usable
 
+MIN_RANDOMS = 10
+"""Randoms in a typical pixel that a combined fit needs, each of one weight."""
+
 _ROUNDING = 1e-9  # of whole numbers
 
 _SUB_POISSON = 0.5  # variance over mean of what are no counts of random points
@@ -163,6 +166,23 @@ class CountNoise:
     def slope(self, density: np.ndarray | float = 1.0) -> np.ndarray:
         """Derivative of the variance with respect to the density [1]."""
         return self.galaxies + 2.0 * density * self.coverage
+
+    def check_randoms(self) -> None:
+        """Refuse a coverage that was counted with too few randoms for amplitudes of the variance.
+
+        Raises
+        ------
+        DataError
+            When half of the pixels have fewer than :data:`MIN_RANDOMS` of them: moments of a ratio of so small numbers
+            are not those of this noise.
+        """
+        typical = np.median(self.coverage)
+        if typical * MIN_RANDOMS > 1.0:
+            msg = (
+                f"the coverage was counted with {1.0 / typical:.1f} randoms in a pixel and b needs {MIN_RANDOMS}: give "
+                "more randoms, a coarser nside, or a coverage that is known (Counts.known)"
+            )
+            raise DataError(msg)
 
     @property
     def counted(self) -> bool:

@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from skies import ClusteredSky
+from skies import ClusteredSky, Observed
 
 from sysmap_core.diagnostics.p_values import exceedance
 from sysmap_core.diagnostics.ratio_test import likelihood_ratio, ratio_realisations
@@ -78,3 +78,13 @@ def test_null_has_the_mean_of_its_realisations(sky, null):
     alone = likelihood_ratio(field, sky.templates, realisations=0, **common)
     assert alone.ratio == test.ratio
     assert (alone.p > test.p) == (alone.null_mean > test.null_mean)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["50 randoms", "5 randoms", "2 randoms", "weights"])
+@pytest.mark.parametrize("white", [True, False])
+def test_size_with_noisy_counts(case, white):
+    """400 surveys with additive contamination: the size at 5 % is known to 1.1 %, and the goal is 5 +- 1.5 %."""
+    survey = Observed(nside=32, rms=0.3, galaxies_per_pixel=8.0, case=case, white=white)
+    p = [likelihood_ratio(*survey.draw(seed), seed=seed).p for seed in range(400)]
+    assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 0.015 + 2 * np.sqrt(0.05 * 0.95 / 400)

@@ -1,13 +1,18 @@
 import json
 from dataclasses import replace
 
+import healpy as hp
 import numpy as np
 import pytest
-from skies import ClusteredSky
+from skies import ClusteredSky, Observed
 
 from sysmap_core.errors import DataError, ParameterError
+from sysmap_core.inference.posterior import fit_model
 from sysmap_core.methods.decontamination import Decontamination, decontaminate, run_methods
 from sysmap_core.methods.table import METHODS
+from sysmap_core.sky.counts import Counts
+from sysmap_core.sky.field import overdensity
+from sysmap_core.summaries import mean_and_error
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import standardise
 
@@ -224,3 +229,55 @@ def test_weights_correct_a_density(sky):
 
 def _weighted(fit, field, scale):
     return fit.galaxy_weights * (1 + field.delta) - scale * fit.random_weights
+
+
+@pytest.mark.parametrize("method", ["OLS", "ElasticNet", "ISD-1", "MCMC-add", "MCMC-comb", "GLS", "GLS-comb"])
+def test_nothing_depends_on_the_scale_of_weights(method):
+    survey = Observed(nside=8, rms=0.3, galaxies_per_pixel=40.0, case="weights")
+    one, other = (decontaminate(*survey.draw(0, scales), method, seed=1) for scales in ((1.0, 1.0), (1000.0, 0.03)))
+    # the conjugate gradients of GLS-comb stop at 1e-5, and rounding says where
+    allowed = 1e-3 if method == "GLS-comb" else 1e-6 if method == "GLS" else 1e-10
+    errors = np.sqrt(np.diag(one.cov_a))
+    np.testing.assert_allclose((other.a - one.a) / errors, 0.0, atol=allowed)
+    np.testing.assert_allclose((other.b - one.b) / errors, 0.0, atol=allowed)
+    np.testing.assert_allclose(other.cov_a, one.cov_a, rtol=max(allowed, 1e-8))
+
+
+@pytest.mark.parametrize("case", ["50 randoms", "5 randoms", "2 randoms", "weights"])
+def test_noise_of_counts_is_no_multiplicative_contamination(case):
+    """Eight surveys with a = 0.1 of every template; without the noise of their counts, b is found."""
+    survey = Observed(nside=32, rms=0.3, galaxies_per_pixel=8.0, case=case, amplitude=0.1)
+    fits, blind = [], []
+    for seed in range(8):
+        field, templates = survey.draw(seed)
+        fits.append(fit_model(field, templates, draws=16).maximum.b)
+        without = replace(field, object_weight=1.0, coverage_noise=0.0)
+        blind.append(fit_model(without, templates, draws=16).maximum.b)
+    mean, error = mean_and_error(np.mean(fits, axis=1))
+    assert abs(mean) < 3.5 * error
+    if case != "50 randoms":
+        assert np.mean(blind) > mean + 2 * error
+
+
+def sub_poisson_counts(kind, rng, npix):
+    """Counts that scatter less than Poisson counts of as many galaxies."""
+    if kind == "smooth":
+        return Counts.known(30.0 * (1.0 + 0.05 * hp.smoothing(rng.normal(size=npix), fwhm=0.3)))
+    if kind == "binomial":
+        return rng.binomial(40, 0.5, npix).astype(float)
+    return Counts(0.2 * (counts := rng.poisson(20.0, npix)), 0.04 * counts)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "binomial", "FKP"])
+@pytest.mark.parametrize("method", ["OLS", "ElasticNet", "ISD-1", "MCMC-add", "MCMC-comb", "GLS", "GLS-comb"])
+def test_sub_poisson_fields_get_an_answer_or_a_sentence(kind, method):
+    rng, npix, pixels = np.random.default_rng(1), hp.nside2npix(16), np.arange(900)
+    templates = standardise(rng.normal(size=(2, npix)), ["a", "b"], pixels)
+    field = overdensity(sub_poisson_counts(kind, rng, npix), np.ones(npix), pixels)
+    if (kind, method) == ("binomial", "MCMC-comb"):
+        with pytest.raises(DataError, match="there is no variance beyond the shot noise or the templates"):
+            decontaminate(field, templates, method)
+        return
+    fit = decontaminate(field, templates, method)
+    assert np.all(np.diag(fit.cov_a) > 0)
+    assert np.all(np.abs(fit.a) < 5 * np.sqrt(np.diag(fit.cov_a)))

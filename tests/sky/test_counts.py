@@ -106,3 +106,10 @@ def test_bad_counts():
         Counts(np.ones(3), np.ones(2))
     with pytest.raises(DataError, match="counts are negative or not finite in 1 of 3 pixels"):
         Counts(np.array([1.0, -1.0, 0.0]), np.ones(3))
+
+
+def test_few_randoms_are_refused():
+    noise = CountNoise(np.full(9, 0.1), np.full(9, 1.0 / 6.0))
+    with pytest.raises(DataError, match=r"counted with 6\.0 randoms in a pixel and b needs 10: give more"):
+        noise.check_randoms()
+    CountNoise(np.full(9, 0.1), np.full(9, 0.1)).check_randoms()

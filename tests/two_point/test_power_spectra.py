@@ -6,6 +6,7 @@ import glass.grf
 import healpy as hp
 import numpy as np
 import pytest
+from skies import Observed
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.mode_coupling import (
@@ -20,6 +21,7 @@ from sysmap_core.harmonic.spectra import pixel_window
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.regrid import to_nside
+from sysmap_core.summaries import mean_and_error
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import from_pixels, standardise
 from sysmap_core.two_point.power_spectra import BandEstimator, BandPowers, band_powers
@@ -101,6 +103,22 @@ def test_noise_is_the_expectation_of_pixel_noise(tiny):
     np.testing.assert_allclose(subtracted.cl, result.cl - result.noise, rtol=1e-12)
     assert subtracted.noise_subtracted
     assert not result.noise_subtracted
+
+
+def test_weights_and_randoms_are_subtracted():
+    """Weighted galaxies and finite randoms without clustering have no power, to the Monte Carlo error."""
+    survey, powers = Observed(nside=16, rms=1e-3, galaxies_per_pixel=8.0, case="weights", amplitude=0.0), []
+    few = Observed(nside=16, rms=1e-3, galaxies_per_pixel=8.0, case="5 randoms", amplitude=0.0)
+    for of in (survey, few):
+        found = []
+        for seed in range(20):
+            field, _ = of.draw(seed)
+            measured = band_powers(field, np.array([2, 8, 16, 24]))
+            found.append(measured.cl / measured.noise)
+        powers.append(mean_and_error(np.array(found)))
+    for mean, error in powers:
+        # weighted by the expected counts they are galaxies less randoms, without the second order of a ratio
+        assert np.all(np.abs(mean) < 3.5 * error)
 
 
 def test_cross_spectrum_of_two_footprints(tiny):
