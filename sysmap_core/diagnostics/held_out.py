@@ -58,8 +58,8 @@ def held_out_templates(
     rows = dual_maps(templates)
     if find_method(result_method).resampled == "linear" or templates.n_sys == 1:
         return null_test(templates.names, rows @ field.delta, sum_covariance(rows, field, spectrum), seed)
-    # only the cleaned map is wanted, not the errors of the amplitudes
-    options = {"spectrum": spectrum, "covariance": "independent pixels", "seed": seed}
+    # only the cleaned map of the fit itself is wanted, not the errors of the amplitudes
+    options = {"spectrum": spectrum, "covariance": "independent pixels", "shrinkage": "none", "seed": seed}
     cleaned = (decontaminate(field, _without(templates, i), result_method, **options).cleaned for i in range(len(rows)))
     values = [row @ one for row, one in zip(rows, cleaned, strict=True)]
     return null_test(templates.names, np.array(values), sum_covariance(rows, field, spectrum), seed)

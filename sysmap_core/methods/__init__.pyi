@@ -3,6 +3,8 @@ __all__ = [
     "MAX_ANALYTIC_RMS",
     "METHODS",
     "MIN_WEIGHT_DENOMINATOR",
+    "SHRINKAGES",
+    "AmplitudePosterior",
     "CorrectedTemplate",
     "Curves",
     "Decontamination",
@@ -25,6 +27,7 @@ __all__ = [
     "elastic_net",
     "find_method",
     "generalised_least_squares",
+    "hierarchical_posterior",
     "iterative_regression",
     "jackknife",
     "least_squares",
@@ -50,5 +53,6 @@ from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_mo
 from .isd import CorrectedTemplate, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
 from .linear import elastic_net, least_squares, penalty_path
 from .resampling import ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
+from .shrinkage import SHRINKAGES, AmplitudePosterior, hierarchical_posterior
 from .table import METHODS, Estimate, Method, find_method
 from .uncertainties import MAX_ABSORBED, MAX_ANALYTIC_RMS, absorbed_share, amplitude_errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,7 +16,8 @@ from ..files import plain, restored
 from ..inference import invert_contamination
 from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent, from_pixels
-from .table import Method, find_method
+from .shrinkage import SHRINKAGES, AmplitudePosterior, hierarchical_posterior
+from .table import Estimate, Method, find_method
 from .uncertainties import COVARIANCES, amplitude_errors
 
 MIN_WEIGHT_DENOMINATOR = 0.01
@@ -38,6 +39,10 @@ class Decontamination:
         What was fitted; everything below belongs to their footprint.
     a, b : ndarray, shape (n_sys,)
         Amplitudes, per rms of the template; ``b`` is zero for additive methods.
+    a_mean, b_mean : ndarray, shape (n_sys,)
+        Those that the weights are made of: posterior means under a hierarchical prior, see ``shrinkage``.
+    shrinkage : {"hierarchical", "none"}
+        Where they come from; without shrinkage they are the amplitudes of the fit.
     sigma : float
         rms of the field [1].
     cov_a, cov_b : ndarray, shape (n_sys, n_sys)
@@ -54,7 +59,7 @@ class Decontamination:
         clustering at all.
     galaxy_weights, random_weights : ndarray, shape (n_pix,)
         Weights of the galaxies and of the randoms in each pixel; together they undo the
-        contamination exactly.
+        contamination of ``a_mean`` and ``b_mean`` exactly.
     cleaned : ndarray, shape (n_pix,)
         Overdensity without the contamination.
     clipped : float
@@ -77,6 +82,9 @@ class Decontamination:
     templates: TemplateSet = dataclasses.field(repr=False)
     a: np.ndarray
     b: np.ndarray
+    a_mean: np.ndarray
+    b_mean: np.ndarray
+    shrinkage: str
     sigma: float
     cov_a: np.ndarray
     cov_b: np.ndarray
@@ -110,6 +118,16 @@ class Decontamination:
         """Joint covariance of (a, b) on the clustered sky, shape (2 n_sys, 2 n_sys)."""
         return np.block([[self.cov_a, self.cov_ab], [self.cov_ab.T, self.cov_b]])
 
+    def posterior(self) -> AmplitudePosterior:
+        """Posterior of the amplitudes behind the weights, under the hierarchical prior.
+
+        Returns
+        -------
+        AmplitudePosterior
+            Of ``a``, for the combined model followed by ``b``.
+        """
+        return _posterior(self.model, self.a, self.b, self.cov)
+
     @property
     def status(self) -> str:
         """How the fit ended, in words."""
@@ -117,7 +135,7 @@ class Decontamination:
 
     @property
     def density(self) -> np.ndarray:
-        """Mean density that the fit expects in every pixel, 1 + A, shape (n_pix,) [1]."""
+        """Mean density that the weights expect in every pixel, 1 + A, shape (n_pix,) [1]."""
         return self.random_weights / self.galaxy_weights
 
     def corrected(self, density: np.ndarray) -> np.ndarray:
@@ -196,6 +214,7 @@ def decontaminate(
     nside: int | None = None,
     spectrum: np.ndarray | SpectrumEstimate | None = None,
     covariance: str = "auto",
+    shrinkage: str = "hierarchical",
     seed: int = 0,
     **options,
 ) -> Decontamination:
@@ -223,6 +242,9 @@ def decontaminate(
         for arrays without pixels or expected counts (independent pixels), and for combined methods where the
         field is strong (rms above 0.7) or a few modes decide (realisations); see
         :mod:`sysmap_core.methods.uncertainties`.
+    shrinkage : {"hierarchical", "none"}
+        What weights and cleaned map are made of: posterior means of the amplitudes, which lose least on average and
+        nothing on a clean map, or the amplitudes of the fit.
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
@@ -255,6 +277,8 @@ def decontaminate(
         raise unknown_name(f"option of {row.name}", unknown[0], row.options)
     if covariance not in COVARIANCES:
         raise unknown_name("covariance", covariance, COVARIANCES)
+    if shrinkage not in SHRINKAGES:
+        raise unknown_name("shrinkage", shrinkage, SHRINKAGES)
     sky, templates = _on_common_pixels(sky, templates, expected, pixels, nside)
     clustered = sky.nside is not None and bool(np.all(np.isfinite(sky.expected)))
     _check_possible(row, covariance, clustered)
@@ -265,6 +289,7 @@ def decontaminate(
     if not clustered:
         covariance = "independent pixels"
     errors = amplitude_errors(sky, templates, row, estimate, signal, covariance, seed)
+    weighted = _for_weights(row.model, templates, estimate, errors, shrinkage)
     return Decontamination(
         method=row.name,
         model=row.model,
@@ -272,9 +297,12 @@ def decontaminate(
         templates=templates,
         a=estimate.a,
         b=estimate.b,
+        a_mean=weighted.a,
+        b_mean=weighted.b,
+        shrinkage=shrinkage,
         sigma=estimate.sigma,
         **errors,
-        **undone_contamination(sky.delta, templates.values, estimate.a, estimate.b, estimate.selection),
+        **undone_contamination(sky.delta, templates.values, weighted.a, weighted.b, weighted.selection),
         spectrum=None if signal is None else signal.cl,
         details=estimate.details,
         diagnostics=estimate.diagnostics,
@@ -351,6 +379,29 @@ def undone_contamination(
         "cleaned": cleaned,
         "clipped": float(np.mean(efficiency < MIN_WEIGHT_DENOMINATOR)),
     }
+
+
+def _for_weights(model: str, templates: TemplateSet, estimate: Estimate, errors: dict, shrinkage: str) -> Estimate:
+    """The estimate that the weights are made of."""
+    if shrinkage == "none":
+        return estimate
+    a, b, crossed = estimate.a, estimate.b, errors["cov_ab"]
+    cov = np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
+    parts = np.split(_posterior(model, a, b, cov).mean, 2 if model == "combined" else 1)
+    a_mean, b_mean = parts[0], {"additive": 0.0 * b, "multiplicative": parts[0]}.get(model, parts[-1])
+    selection = estimate.selection
+    if selection is not None:
+        # a curve has no posterior of its own: it shrinks as its linear part does
+        products = templates.values @ templates.values.T
+        share = (a_mean @ products @ a) / max(a @ products @ a, np.finfo(float).tiny)
+        selection = 1.0 + np.clip(share, 0.0, 1.0) * (selection - 1.0)
+    return replace(estimate, a=a_mean, b=b_mean, selection=selection)
+
+
+def _posterior(model: str, a, b, cov) -> AmplitudePosterior:
+    if model == "combined":
+        return hierarchical_posterior(np.concatenate([a, b]), cov, 2)
+    return hierarchical_posterior(a, cov[: len(a), : len(a)])
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:

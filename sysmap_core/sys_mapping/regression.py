@@ -322,13 +322,13 @@ def _run(name, sky, templates, delta_t, *, seed, use_skewed, n_folds=5, max_fits
         result |= chain_keys(fit, result, np.asarray(delta_t, float), templates.rms)
     elif name == "ElasticNet":
         a, info = _penalised(sky, templates, 0.5, n_folds, None)
-        found = vars(decontaminate(sky, templates, "OLS")) | {"a": a, "diagnostics": info}
+        found = vars(decontaminate(sky, templates, "OLS", shrinkage="none")) | {"a": a, "diagnostics": info}
         found |= undone_contamination(sky.delta, templates.values, a, np.zeros_like(a))
         found["sigma"] = np.std(found["cleaned"])
         result = as_dict(name, found, sky.delta, templates) | {"cv_info": info}
     else:
         options = {"max_fits": max_fits} if name.startswith("ISD") else {}
-        fit = decontaminate(sky, templates, name, seed=seed, **options)
+        fit = decontaminate(sky, templates, name, shrinkage="none", seed=seed, **options)
         result = as_dict(name, vars(fit), sky.delta, templates)
         if name.startswith("ISD"):
             capped = result["weights"] >= LARGEST * (1.0 - 1e-9)

@@ -19,7 +19,7 @@ MAX_DRAWS = 990
 
 
 def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw amplitudes from a normal distribution with their calibrated covariance.
+    """Draw amplitudes from the posterior behind the weights, or from the errors of a fit without shrinkage.
 
     Parameters
     ----------
@@ -43,13 +43,18 @@ def draw_amplitudes(result: Decontamination, n_draws: int, seed: int) -> tuple[n
     if not 1 <= n_draws <= MAX_DRAWS:
         msg = f"n_draws is {n_draws}: give 1 to {MAX_DRAWS}, the columns that a FITS table has room for"
         raise ParameterError(msg)
+    children = np.random.SeedSequence(seed).spawn(n_draws)
+    if result.shrinkage != "none":
+        posterior, n_sys = result.posterior(), len(result.a)
+        drawn = np.array([posterior.draw(np.random.default_rng(child)) for child in children])
+        a, b = drawn[:, :n_sys], drawn[:, -n_sys:]
+        return a, 0.0 * b if result.model == "additive" else b
     cov = result.cov
     eigenvalues, vectors = np.linalg.eigh(cov)
     # rounding of a singular matrix, as that of b = a is, would come back as its root
     kept = np.where(eigenvalues > 1e-12 * eigenvalues.max(), eigenvalues, 0.0)
     # the symmetric root is unique, where eigenvectors depend on the library that found them
     root = (vectors * np.sqrt(kept)) @ vectors.T
-    children = np.random.SeedSequence(seed).spawn(n_draws)
     noise = np.array([np.random.default_rng(child).standard_normal(len(cov)) for child in children])
     a, b = np.split(np.concatenate([result.a, result.b]) + noise @ root, 2, axis=1)
     return a, b
@@ -72,8 +77,8 @@ def draw_weights(result: Decontamination, a: np.ndarray, b: np.ndarray) -> tuple
         are followed linearly around it.
     """
     values, efficiency = result.templates.values, 1.0 / result.galaxy_weights
-    density = result.random_weights * efficiency + (a - result.a) @ values
-    floored = np.maximum(efficiency + (b - result.b) @ values, MIN_WEIGHT_DENOMINATOR)
+    density = result.random_weights * efficiency + (a - result.a_mean) @ values
+    floored = np.maximum(efficiency + (b - result.b_mean) @ values, MIN_WEIGHT_DENOMINATOR)
     return 1.0 / floored, density / floored
 
 

@@ -1,0 +1,108 @@
+r"""Amplitudes to put into weights: posterior means under a hierarchical prior.
+
+A fitted amplitude is the best estimate of that amplitude, and the wrong thing to put into a weight: on a clean map
+every method would add the error of its fit.  The amplitudes of a survey tell how large amplitudes are there.  With the
+calibrated covariance of a fit and normal amplitudes of a common, unknown size, the posterior mean loses least on
+average; detections, p-values and intervals stay those of the fit itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SHRINKAGES = ("hierarchical", "none")
+"""What the weights are made of: posterior means, or the fitted amplitudes as they are."""
+
+NODES = 24
+"""Sizes of the amplitudes that are summed over, for each kind of contamination."""
+
+RANGE = (1e-2, 1e2)
+"""Smallest and largest size, in units of the errors."""
+
+
+@dataclass(frozen=True)
+class AmplitudePosterior:
+    r"""Posterior of amplitudes whose sizes are not known: a mixture of normal distributions.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n_nodes,)
+        Probability of each pair of sizes :math:`(\tau_a, \tau_b)`, with sum one.
+    means : ndarray, shape (n_nodes, n)
+        Mean of the amplitudes for these sizes.
+    covariances : ndarray, shape (n_nodes, n, n)
+        Their covariances.
+    """
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean over all sizes, shape (n,)."""
+        return self.weights @ self.means
+
+    @property
+    def cov(self) -> np.ndarray:
+        """Covariance over all sizes, shape (n, n)."""
+        off = self.means - self.mean
+        return np.tensordot(self.weights, self.covariances, 1) + (off * self.weights[:, None]).T @ off
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """One draw of the amplitudes, shape (n,)."""
+        node = rng.choice(len(self.weights), p=self.weights)
+        size, axes = np.linalg.eigh(self.covariances[node])
+        # the symmetric root is unique, where eigenvectors depend on the library that found them
+        root = (axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T
+        return self.means[node] + root @ rng.standard_normal(len(size))
+
+
+def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int = 1) -> AmplitudePosterior:
+    r"""Posterior of amplitudes under a prior whose widths are not known.
+
+    Parameters
+    ----------
+    estimate : ndarray, shape (n,)
+        Fitted amplitudes per rms of the template: additive ones, with two kinds followed by as many multiplicative
+        ones [1].
+    cov : ndarray, shape (n, n)
+        Their calibrated covariance.
+    n_kinds : {1, 2}
+        Kinds of amplitudes, each with a width of its own.
+
+    Returns
+    -------
+    AmplitudePosterior
+        Over a grid of widths.
+
+    Notes
+    -----
+    With :math:`\theta \sim N(0, P)`, :math:`P = {\rm diag}(\tau_a^2, \ldots, \tau_b^2, \ldots)` and
+    :math:`\hat\theta \sim N(\theta, C)`, the mean for given widths is :math:`P (P + C)^{-1} \hat\theta`.  The widths
+    have the probability :math:`N(\hat\theta; 0, P + C)\, p(\tau)`, with p half-Cauchy, the geometric mean of the errors
+    being its scale (Gelman 2006, Bayesian Analysis 1, 515).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = hierarchical_posterior(np.array([0.1, 3.0]), np.eye(2))
+    >>> bool(np.all(np.abs(found.mean) < [0.1, 3.0]))
+    True
+    """
+    parts = np.split(np.sqrt(np.diag(cov)), n_kinds)
+    scales = [np.exp(np.mean(np.log(errors))) for errors in parts]
+    nodes = np.geomspace(*RANGE, NODES)
+    grid = np.stack([x.ravel() for x in np.meshgrid(*[nodes] * n_kinds, indexing="ij")], axis=-1)
+    prior = np.repeat(grid * scales, [len(part) for part in parts], axis=1) ** 2
+    total = cov + prior[:, :, None] * np.eye(len(estimate))
+    gain = np.swapaxes(np.linalg.solve(total, prior[:, :, None] * np.eye(len(estimate))), 1, 2)
+    means = gain @ estimate
+    log_weights = -0.5 * (np.linalg.slogdet(total)[1] + np.linalg.solve(total, estimate[:, None])[..., 0] @ estimate)
+    # equal steps of ln tau: the density carries a factor tau
+    log_weights += np.sum(np.log(grid / (1.0 + grid**2)), axis=1)
+    weights = np.exp(log_weights - log_weights.max())
+    covariances = prior[:, :, None] * np.eye(len(estimate)) - gain * prior[:, None, :]
+    return AmplitudePosterior(weights / weights.sum(), means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))
