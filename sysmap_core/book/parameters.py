@@ -267,6 +267,12 @@ def _likelihood(value: object) -> str:
     return _canonical("likelihood", value, LIKELIHOODS)
 
 
+def _shrinkage(value: object) -> str:
+    from ..methods import SHRINKAGES
+
+    return _canonical("shrinkage", value, SHRINKAGES)
+
+
 def _estimator(value: object) -> str:
     from ..weights import CATALOGUE_CHOICES
 
@@ -279,6 +285,7 @@ CONVENTIONS: dict[str, Callable[[Any], Any]] = {
     "sample": _sample,
     "methods": _methods,
     "likelihood": _likelihood,
+    "shrinkage": _shrinkage,
     "estimator": _estimator,
 }
 """What a parameter of a given name may be, in every notebook: a function that returns its normal form."""

@@ -18,6 +18,7 @@ __all__ = [
     "TwoMomentFit",
     "absorbed_share",
     "amplitude_errors",
+    "amplitude_posterior",
     "bin_starts",
     "binned_density",
     "binned_regression",
@@ -43,7 +44,6 @@ __all__ = [
 
 from .decontamination import (
     MIN_WEIGHT_DENOMINATOR,
-    Decontamination,
     decontaminate,
     run_methods,
     undone_contamination,
@@ -53,6 +53,7 @@ from .gls import GeneralisedFit, TwoMomentFit, generalised_least_squares, two_mo
 from .isd import CorrectedTemplate, Curves, Nulls, binned_regression, iterative_regression, null_delta_chi2
 from .linear import elastic_net, least_squares, penalty_path
 from .resampling import ResampledCovariance, block_bootstrap, check_number, jackknife, mock_covariance
-from .shrinkage import SHRINKAGES, AmplitudePosterior, hierarchical_posterior
+from .results import Decontamination
+from .shrinkage import SHRINKAGES, AmplitudePosterior, amplitude_posterior, hierarchical_posterior
 from .table import METHODS, Estimate, Method, find_method
 from .uncertainties import MAX_ABSORBED, MAX_ANALYTIC_RMS, absorbed_share, amplitude_errors

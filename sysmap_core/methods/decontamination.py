@@ -1,205 +1,26 @@
-"""All methods behind one door: one function, one type of result."""
+"""All methods behind one door."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..covariance import SpectrumEstimate, checked_spectrum, estimate_spectrum
 from ..errors import DataError, unknown_name
-from ..files import plain, restored
 from ..inference import invert_contamination
 from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent, from_pixels
-from .shrinkage import SHRINKAGES, AmplitudePosterior, hierarchical_posterior
+from .results import Decontamination
+from .shrinkage import SHRINKAGES, amplitude_posterior
 from .table import Estimate, Method, find_method
 from .uncertainties import COVARIANCES, amplitude_errors
 
 MIN_WEIGHT_DENOMINATOR = 0.01
 """Floor of the denominators of the weights."""
-
-_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
-_INPUTS = ("field", "templates")
-
-
-@dataclass(frozen=True)
-class Decontamination:
-    """What a method found, where, and the weights that follow from it.
-
-    Parameters
-    ----------
-    method, model : str
-        Row of :data:`~.METHODS`, and the contamination model it estimates.
-    field, templates : Field and TemplateSet
-        What was fitted; everything below belongs to their footprint.
-    a, b : ndarray, shape (n_sys,)
-        Amplitudes, per rms of the template; ``b`` is zero for additive methods.
-    a_mean, b_mean : ndarray, shape (n_sys,)
-        Those that the weights are made of: posterior means under a hierarchical prior, see ``shrinkage``.
-    shrinkage : {"hierarchical", "none"}
-        Where they come from; without shrinkage they are the amplitudes of the fit.
-    sigma : float
-        rms of the field [1].
-    cov_a, cov_b : ndarray, shape (n_sys, n_sys)
-        Covariances on the clustered sky, see ``covariance``.
-    cov_ab : ndarray, shape (n_sys, n_sys)
-        Covariance of ``a`` (rows) with ``b`` (columns).
-    cov_a_iid, cov_b_iid : ndarray, shape (n_sys, n_sys)
-        Covariances that independent pixels would have.
-    cov_a_draws : ndarray, shape (n_draws, n_sys, n_sys), or None
-        ``cov_a`` for spectra that are as likely as the estimated one, for probabilities that know the
-        uncertainty of the errors; None where the spectrum was given, or there is none.
-    covariance : {"analytic", "realisations", "estimator", "independent pixels"}
-        Where ``cov_a`` and ``cov_b`` come from: the sandwich, mocks, the estimator's own, or no
-        clustering at all.
-    galaxy_weights, random_weights : ndarray, shape (n_pix,)
-        Weights of the galaxies and of the randoms in each pixel; together they undo the
-        contamination of ``a_mean`` and ``b_mean`` exactly.
-    cleaned : ndarray, shape (n_pix,)
-        Overdensity without the contamination.
-    clipped : float
-        Fraction of pixels whose weight sits on the floor.
-    spectrum : ndarray, shape (3 nside,), or None
-        Signal spectrum behind the covariances [sr]; None without pixels.
-    details : dict
-        What else the method found.
-    diagnostics : dict
-        Numbers that the method reports about itself.
-    seed : int
-        Of its random numbers, where there are any.
-    elapsed_s : float
-        Wall time of the fit, without the covariance [s].
-    """
-
-    method: str
-    model: str
-    field: Field = dataclasses.field(repr=False)
-    templates: TemplateSet = dataclasses.field(repr=False)
-    a: np.ndarray
-    b: np.ndarray
-    a_mean: np.ndarray
-    b_mean: np.ndarray
-    shrinkage: str
-    sigma: float
-    cov_a: np.ndarray
-    cov_b: np.ndarray
-    cov_ab: np.ndarray
-    cov_a_iid: np.ndarray
-    cov_b_iid: np.ndarray
-    cov_a_draws: np.ndarray | None = dataclasses.field(repr=False)
-    covariance: str
-    galaxy_weights: np.ndarray = dataclasses.field(repr=False)
-    random_weights: np.ndarray = dataclasses.field(repr=False)
-    cleaned: np.ndarray = dataclasses.field(repr=False)
-    clipped: float
-    spectrum: np.ndarray | None = dataclasses.field(repr=False)
-    details: dict = dataclasses.field(repr=False)
-    diagnostics: dict
-    seed: int
-    elapsed_s: float
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Templates."""
-        return self.templates.names
-
-    @property
-    def footprint(self) -> Footprint:
-        """Pixels of the fit."""
-        return self.field.footprint
-
-    @property
-    def cov(self) -> np.ndarray:
-        """Joint covariance of (a, b) on the clustered sky, shape (2 n_sys, 2 n_sys)."""
-        return np.block([[self.cov_a, self.cov_ab], [self.cov_ab.T, self.cov_b]])
-
-    def posterior(self) -> AmplitudePosterior:
-        """Posterior of the amplitudes behind the weights, under the hierarchical prior.
-
-        Returns
-        -------
-        AmplitudePosterior
-            Of ``a``, for the combined model followed by ``b``.
-        """
-        return _posterior(self.model, self.a, self.b, self.cov)
-
-    @property
-    def status(self) -> str:
-        """How the fit ended, in words."""
-        return self.diagnostics.get("status", "exact")
-
-    @property
-    def density(self) -> np.ndarray:
-        """Mean density that the weights expect in every pixel, 1 + A, shape (n_pix,) [1]."""
-        return self.random_weights / self.galaxy_weights
-
-    def corrected(self, density: np.ndarray) -> np.ndarray:
-        """Overdensity of a density of galaxies under both weights.
-
-        Parameters
-        ----------
-        density : ndarray, shape (n_pix,)
-            Contaminated density, without Poisson noise where only the error of the fit is to be seen [any unit].
-
-        Returns
-        -------
-        ndarray, shape (n_pix,)
-            Weighted density over the unweighted mean, less the weight of the randoms [1].
-        """
-        return self.galaxy_weights * density / np.mean(density) - self.random_weights
-
-    def to_dict(self, *, maps: bool = True) -> dict:
-        """Everything in plain Python types, for a JSON file.
-
-        Parameters
-        ----------
-        maps : bool
-            Whether to keep what has a value per pixel, multipole or draw, the field and templates among it, and the
-            details.
-
-        Returns
-        -------
-        dict
-            :meth:`from_dict` needs the maps.
-        """
-        content = {k: v for k, v in vars(self).items() if k not in _INPUTS and (maps or k not in _MAPS)}
-        if not maps:
-            return plain({"names": self.names} | content)
-        place = {"pixels": self.footprint.pixels, "nside": self.footprint.nside}
-        sky = {k: v for k, v in vars(self.field).items() if k != "footprint"}
-        scales = {name: getattr(self.templates, name) for name in ("values", "names", "mean", "rms")}
-        return plain(content | {"footprint": place, "field": sky, "templates": scales})
-
-    @classmethod
-    def from_dict(cls, content: dict) -> Decontamination:
-        """Result from what :meth:`to_dict` gave.
-
-        Parameters
-        ----------
-        content : dict
-            With the maps.
-
-        Returns
-        -------
-        Decontamination
-            Equal to the one that was stored.
-
-        Raises
-        ------
-        DataError
-            When something is missing.
-        """
-        given = dict(content)
-        if {"footprint", *_INPUTS} <= given.keys():
-            place = restored(Footprint, given["footprint"], "footprint")
-            given["field"] = restored(Field, given["field"] | {"footprint": place}, "field")
-            given["templates"] = restored(TemplateSet, given["templates"] | {"footprint": place}, "templates")
-        return restored(cls, given, "result")
 
 
 # products of a fit are small; threads that wait for the next one hold up transforms and JAX (factor 4)
@@ -312,7 +133,13 @@ def decontaminate(
 
 
 def run_methods(
-    sky: Field, templates: TemplateSet, methods: Sequence[str], *, seed: int = 0, likelihood: str = "shot-noise"
+    sky: Field,
+    templates: TemplateSet,
+    methods: Sequence[str],
+    *,
+    seed: int = 0,
+    likelihood: str = "shot-noise",
+    shrinkage: str = "hierarchical",
 ) -> dict[str, Decontamination]:
     """Run several methods on one field, with one signal spectrum.
 
@@ -328,6 +155,8 @@ def run_methods(
         Fixes the draws.
     likelihood : str
         Of the methods that have one.
+    shrinkage : {"hierarchical", "none"}
+        As in :func:`decontaminate`.
 
     Returns
     -------
@@ -335,7 +164,7 @@ def run_methods(
         In the order of ``methods``.
     """
     spectrum = estimate_spectrum(sky, templates)
-    how = {"spectrum": spectrum, "seed": seed}
+    how = {"spectrum": spectrum, "seed": seed, "shrinkage": shrinkage}
 
     def fit(row: Method) -> Decontamination:
         options = {"likelihood": likelihood} if "likelihood" in row.options else {}
@@ -387,7 +216,7 @@ def _for_weights(model: str, templates: TemplateSet, estimate: Estimate, errors:
         return estimate
     a, b, crossed = estimate.a, estimate.b, errors["cov_ab"]
     cov = np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
-    parts = np.split(_posterior(model, a, b, cov).mean, 2 if model == "combined" else 1)
+    parts = np.split(amplitude_posterior(model, a, b, cov).mean, 2 if model == "combined" else 1)
     a_mean, b_mean = parts[0], {"additive": 0.0 * b, "multiplicative": parts[0]}.get(model, parts[-1])
     selection = estimate.selection
     if selection is not None:
@@ -396,12 +225,6 @@ def _for_weights(model: str, templates: TemplateSet, estimate: Estimate, errors:
         share = (a_mean @ products @ a) / max(a @ products @ a, np.finfo(float).tiny)
         selection = 1.0 + np.clip(share, 0.0, 1.0) * (selection - 1.0)
     return replace(estimate, a=a_mean, b=b_mean, selection=selection)
-
-
-def _posterior(model: str, a, b, cov) -> AmplitudePosterior:
-    if model == "combined":
-        return hierarchical_posterior(np.concatenate([a, b]), cov, 2)
-    return hierarchical_posterior(a, cov[: len(a), : len(a)])
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:

@@ -106,3 +106,25 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     weights = np.exp(log_weights - log_weights.max())
     covariances = prior[:, :, None] * np.eye(len(estimate)) - gain * prior[:, None, :]
     return AmplitudePosterior(weights / weights.sum(), means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))
+
+
+def amplitude_posterior(model: str, a: np.ndarray, b: np.ndarray, cov: np.ndarray) -> AmplitudePosterior:
+    """Posterior of the amplitudes that a contamination model leaves free.
+
+    Parameters
+    ----------
+    model : {"additive", "multiplicative", "combined"}
+        Contamination model.
+    a, b : ndarray, shape (n_sys,)
+        Fitted amplitudes, per rms of the template.
+    cov : ndarray, shape (2 n_sys, 2 n_sys)
+        Their joint covariance.
+
+    Returns
+    -------
+    AmplitudePosterior
+        Of ``a``, for the combined model of ``a`` followed by ``b``.
+    """
+    if model == "combined":
+        return hierarchical_posterior(np.concatenate([a, b]), cov, 2)
+    return hierarchical_posterior(a, cov[: len(a), : len(a)])

@@ -199,7 +199,7 @@ METHODS = {
             marker="v",
             options=("draws",),
             resampled="linear",
-            cards={"A_ADD": "a"},
+            cards={"A_ADD": "a_mean"},
         ),
         Method(
             "MCMC-comb",
@@ -212,7 +212,7 @@ METHODS = {
             options=("likelihood", "draws"),
             resampled="combined",
             preference=1,
-            cards={"A_CMB": "a", "B_CMB": "b"},
+            cards={"A_CMB": "a_mean", "B_CMB": "b_mean"},
         ),
         Method(
             "GLS",

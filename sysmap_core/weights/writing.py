@@ -198,6 +198,7 @@ def header_cards(
         "SYSFROM": best.method,
         "SYSMODEL": best.model,
         "COVFROM": best.covariance,
+        "SHRINK": best.shrinkage,
         "TBASIS": "standardised on the footprint",
         "CLIPFRAC": best.clipped,
         "WFLOOR": MIN_WEIGHT_DENOMINATOR,
@@ -208,7 +209,8 @@ def header_cards(
         cards["CORRECT"] = verdict.correct
     if ratio_test is not None:
         cards |= {"LRT_LAM": ratio_test.ratio, "LRT_P": ratio_test.p}
-    numbered = {"TMPL": templates.names, "TSUM": template_checksums(templates), "A_SYS": best.a, "B_SYS": best.b}
+    numbered = {"TMPL": templates.names, "TSUM": template_checksums(templates)}
+    numbered |= {"A_SYS": best.a_mean, "B_SYS": best.b_mean, "A_FIT": best.a, "B_FIT": best.b}
     for name, result in results.items():
         numbered |= {key: getattr(result, which) for key, which in METHODS[name].cards.items()}
     return cards | {

@@ -8,7 +8,8 @@ from skies import ClusteredSky, Observed
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.inference.posterior import fit_model
-from sysmap_core.methods.decontamination import Decontamination, decontaminate, run_methods
+from sysmap_core.methods.decontamination import decontaminate, run_methods
+from sysmap_core.methods.results import Decontamination
 from sysmap_core.methods.table import METHODS
 from sysmap_core.sky.counts import Counts
 from sysmap_core.sky.field import overdensity
@@ -222,9 +223,40 @@ def test_weights_correct_a_density(sky):
     """The density that a fit expects, and what both weights make of a density."""
     field = sky.field(1, a=0.1, b=0.1)
     fit = decontaminate(field, sky.templates, "GLS-comb", spectrum=sky.spectrum)
-    np.testing.assert_allclose(fit.density, 1 + fit.a @ sky.templates.values)
+    np.testing.assert_allclose(fit.density, 1 + fit.a_mean @ sky.templates.values)
     scale = np.mean(1 + field.delta)
     np.testing.assert_allclose(fit.corrected((1 + field.delta) * 7) * scale, _weighted(fit, field, scale))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_without_shrinkage_are_those_of_the_fit(sky, method):
+    field = sky.field(2, a=0.1, b=0.05)
+    how = {"spectrum": sky.spectrum, "seed": 1}
+    fit = decontaminate(field, sky.templates, method, shrinkage="none", **how)
+    shrunk = decontaminate(field, sky.templates, method, **how)
+    np.testing.assert_array_equal(fit.a_mean, fit.a)
+    np.testing.assert_array_equal(fit.b_mean, fit.b)
+    np.testing.assert_array_equal(shrunk.a, fit.a)
+    np.testing.assert_array_equal(shrunk.cov, fit.cov)
+    mean = np.split(shrunk.posterior().mean, 2 if fit.model == "combined" else 1)
+    np.testing.assert_allclose(shrunk.a_mean, mean[0])
+    np.testing.assert_allclose(shrunk.b_mean, {"additive": 0.0 * fit.b}.get(fit.model, mean[-1]))
+    assert np.linalg.norm(shrunk.a_mean / fit.a) < np.sqrt(3)
+
+
+def test_unknown_shrinkage(sky):
+    with pytest.raises(ParameterError, match="unknown shrinkage 'full'"):
+        decontaminate(sky.field(0), sky.templates, "OLS", shrinkage="full")
+
+
+def test_clean_maps_are_left_alone(sky):
+    """Twelve clean fields: what the weights do to the map is a third of what the fits would do, or less."""
+    done = []
+    for seed in range(12):
+        fit = decontaminate(sky.field(seed), sky.templates, "GLS", spectrum=sky.spectrum)
+        done.append([np.std(fit.a @ sky.templates.values), np.std(fit.a_mean @ sky.templates.values)])
+    fitted, used = np.sqrt(np.mean(np.square(done), axis=0))
+    assert used < fitted / 2
 
 
 def _weighted(fit, field, scale):

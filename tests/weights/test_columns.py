@@ -27,7 +27,7 @@ def test_one_row_per_galaxy_in_order(run, written):
 def test_columns_follow_their_formulas(run):
     _, results, *_ = run
     templates = results["OLS"].templates
-    a, b = results["MCMC-add"].a, results["MCMC-comb"].b
+    a, b = results["MCMC-add"].a_mean, results["MCMC-comb"].b_mean
     np.testing.assert_allclose(column(results["MCMC-add"]), 1 / (1 + a @ templates.values))
     np.testing.assert_allclose(column(results["MCMC-comb"]), 1 / (1 + b @ templates.values))
 

@@ -18,8 +18,8 @@ SKY = ClusteredSky(nside=8)
 FIELD = SKY.field(0, a=0.1, b=0.1)
 
 
-def fitted(method):
-    return decontaminate(FIELD, SKY.templates, method, spectrum=SKY.spectrum, seed=5)
+def fitted(method, shrinkage="none"):
+    return decontaminate(FIELD, SKY.templates, method, spectrum=SKY.spectrum, shrinkage=shrinkage, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,22 @@ def test_draws_have_the_mean_and_covariance_of_the_fit(combined):
     correlation = combined.cov / np.outer(error, error)
     np.testing.assert_allclose(np.corrcoef(drawn, rowvar=False), correlation, atol=0.15)
     np.testing.assert_allclose(drawn.std(0), error, rtol=0.1)
+
+
+@pytest.mark.parametrize("method", ["OLS", "ISD-1", "MCMC-comb"])
+def test_draws_of_shrunk_weights_scatter_around_them(method):
+    """They are draws of the posterior whose mean is in the weights."""
+    fit = fitted(method, "hierarchical")
+    posterior, n_sys = fit.posterior(), len(fit.a)
+    a, b = draw_amplitudes(fit, 990, seed=1)
+    errors = np.sqrt(np.diag(posterior.cov))
+    np.testing.assert_allclose((a.mean(0) - fit.a_mean) / errors[:n_sys], 0.0, atol=4 / np.sqrt(990))
+    np.testing.assert_allclose(a.std(0) / errors[:n_sys], 1.0, atol=0.15)
+    expected = {"additive": 0.0 * b, "multiplicative": a}
+    np.testing.assert_allclose(b, expected.get(fit.model, b))
+    galaxies, randoms = draw_weights(fit, fit.a_mean[None], fit.b_mean[None])
+    np.testing.assert_allclose(galaxies[0], fit.galaxy_weights)
+    np.testing.assert_allclose(randoms[0], fit.random_weights)
 
 
 def test_draws_know_how_a_and_b_vary_together(combined):

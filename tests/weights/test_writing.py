@@ -26,8 +26,9 @@ def test_header_of_the_templates(run, written):
     for i, name in enumerate(templates.names):
         assert header[f"TMPL{i + 1:03d}"] == name
         assert header[f"TSUM{i + 1:03d}"] == sums[i]
-        assert header[f"A_SYS{i + 1:03d}"] == pytest.approx(recommended(results).a[i])
-        assert header[f"B_SYS{i + 1:03d}"] == pytest.approx(recommended(results).b[i])
+        assert header[f"A_SYS{i + 1:03d}"] == pytest.approx(recommended(results).a_mean[i])
+        assert header[f"A_FIT{i + 1:03d}"] == pytest.approx(recommended(results).a[i])
+        assert header[f"B_SYS{i + 1:03d}"] == pytest.approx(recommended(results).b_mean[i])
         for method, result in results.items():
             for key, which in METHODS[method].cards.items():
                 assert header[f"{key}{i + 1:03d}"] == pytest.approx(getattr(result, which)[i])
@@ -48,7 +49,7 @@ def test_header_without_the_combined_method(run):
     cards = header_cards(sample, {"OLS": results["OLS"]})
     assert (cards["SYSFROM"], cards["SYSMODEL"]) == ("OLS", "additive")
     assert not any(key.startswith(("A_ADD", "A_CMB", "B_CMB", "LRT", "CORRECT")) for key in cards)
-    assert cards["A_SYS001"] == results["OLS"].a[0]
+    assert cards["A_SYS001"] == results["OLS"].a_mean[0]
 
 
 def test_checksums_of_templates(run):
@@ -88,7 +89,7 @@ def test_additive_weights_sit_on_the_randoms(run, tmp_path):
     assert galaxies.header["UNITCOLS"] == "WEIGHT_SYS"
     assert randoms.header["UNITCOLS"] == ""
     assert galaxies.meanings["WEIGHT_SYS"] == "1, with 1 + A of the randoms"
-    density = at_positions(1 + results["OLS"].a @ templates.values, field.footprint, sample.randoms)
+    density = at_positions(1 + results["OLS"].a_mean @ templates.values, field.footprint, sample.randoms)
     np.testing.assert_allclose(randoms.columns["WEIGHT_SYS"], density)
     assert check(galaxies, sample.galaxies) == []
     assert check(randoms, sample.randoms) == []
