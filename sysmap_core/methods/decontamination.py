@@ -65,7 +65,7 @@ def decontaminate(
         :mod:`sysmap_core.methods.uncertainties`.
     shrinkage : {"hierarchical", "none"}
         What weights and cleaned map are made of: posterior means of the amplitudes, which lose least on average and
-        nothing on a clean map, or the amplitudes of the fit.
+        nothing on a clean map, or the amplitudes of the fit.  Methods that find curves keep them as they are.
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
@@ -109,8 +109,10 @@ def decontaminate(
     elapsed = time.perf_counter() - start
     if not clustered:
         covariance = "independent pixels"
+    if estimate.selection is not None:
+        shrinkage = "none"  # a curve has no posterior, and its amplitudes are only its linear part
     errors = amplitude_errors(sky, templates, row, estimate, signal, covariance, seed)
-    weighted = _for_weights(row.model, templates, estimate, errors, shrinkage)
+    weighted = _for_weights(row.model, estimate, errors, shrinkage)
     return Decontamination(
         method=row.name,
         model=row.model,
@@ -210,7 +212,7 @@ def undone_contamination(
     }
 
 
-def _for_weights(model: str, templates: TemplateSet, estimate: Estimate, errors: dict, shrinkage: str) -> Estimate:
+def _for_weights(model: str, estimate: Estimate, errors: dict, shrinkage: str) -> Estimate:
     """The estimate that the weights are made of."""
     if shrinkage == "none":
         return estimate
@@ -218,13 +220,7 @@ def _for_weights(model: str, templates: TemplateSet, estimate: Estimate, errors:
     cov = np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
     parts = np.split(amplitude_posterior(model, a, b, cov).mean, 2 if model == "combined" else 1)
     a_mean, b_mean = parts[0], {"additive": 0.0 * b, "multiplicative": parts[0]}.get(model, parts[-1])
-    selection = estimate.selection
-    if selection is not None:
-        # a curve has no posterior of its own: it shrinks as its linear part does
-        products = templates.values @ templates.values.T
-        share = (a_mean @ products @ a) / max(a @ products @ a, np.finfo(float).tiny)
-        selection = 1.0 + np.clip(share, 0.0, 1.0) * (selection - 1.0)
-    return replace(estimate, a=a_mean, b=b_mean, selection=selection)
+    return replace(estimate, a=a_mean, b=b_mean)
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:

