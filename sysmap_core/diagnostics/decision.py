@@ -100,7 +100,8 @@ def verdict(result: Decontamination, ratio_test: RatioTest | None = None) -> Ver
     multiplicative = ratio_test is not None and ratio_test.p < SIGNIFICANCE
     probability = probability_of_help(result.a, result.cov_a, correlation)
     correct = probability > 0.5
-    sentence = _sentence(float(ratio), float(ratio_error), probability, detected, multiplicative, ratio_test)
+    numbers = float(ratio), float(ratio_error), probability
+    sentence = _sentence(*numbers, detected, multiplicative, ratio_test, result.shrinkage)
     return Verdict(
         contamination=float(np.sqrt(max(signal, 0.0))),
         fit_error=float(np.sqrt(noise)),
@@ -156,7 +157,7 @@ def probability_of_help(a: np.ndarray, cov: np.ndarray, correlation: np.ndarray)
     return float(weight @ helps / weight.sum())
 
 
-def _sentence(ratio, ratio_error, probability, detected, multiplicative, test: RatioTest | None) -> str:
+def _sentence(ratio, ratio_error, probability, detected, multiplicative, test: RatioTest | None, shrinkage: str) -> str:
     correct = probability > 0.5
     sure = min(max(probability, 0.01), 0.99)
     odds = f"{'more than ' if probability > sure else 'less than ' if probability < sure else ''}{100 * sure:.0f} %"
@@ -174,5 +175,6 @@ def _sentence(ratio, ratio_error, probability, detected, multiplicative, test: R
         use = "use WEIGHT_SYS on the galaxies together with WEIGHT_SYS on the randoms"
         parts.append(f"To correct, {use}.")
     else:
-        parts.append("The weights are written all the same, for tests; using them would add noise.")
+        harm = "using them would add noise" if shrinkage == "none" else "posterior means are in them, so they do little"
+        parts.append(f"The weights are written all the same; {harm}.")
     return " ".join(parts)
