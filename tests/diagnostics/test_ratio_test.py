@@ -2,8 +2,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from scipy.stats import f
 from skies import ClusteredSky, Observed
 
+from sysmap_core.diagnostics import ratio_test
 from sysmap_core.diagnostics.p_values import exceedance
 from sysmap_core.diagnostics.ratio_test import likelihood_ratio, ratio_realisations
 from sysmap_core.errors import ParameterError
@@ -88,3 +90,13 @@ def test_size_with_noisy_counts(case, white):
     survey = Observed(nside=32, rms=0.3, galaxies_per_pixel=8.0, case=case, white=white)
     p = [likelihood_ratio(*survey.draw(seed), seed=seed).p for seed in range(400)]
     assert abs(np.mean(np.array(p) < 0.05) - 0.05) < 0.015 + 2 * np.sqrt(0.05 * 0.95 / 400)
+
+
+def test_null_knows_that_its_mean_is_an_estimate(sky, monkeypatch):
+    """With equal weights, the ratio over a mean of n realisations has an F distribution."""
+    monkeypatch.setattr(ratio_test, "ratio_null_weights", lambda *_: np.ones(3))
+    monkeypatch.setattr(ratio_test, "_realised_ratios", lambda *_: np.full(20, 6.0))
+    found = likelihood_ratio(sky.field(0, b=[0.2, 0.0, 0.0]), sky.templates, spectrum=sky.spectrum, realisations=20)
+    wanted = f.sf(found.ratio / 6.0, 3, 60)
+    assert found.p == pytest.approx(wanted, abs=4 * np.sqrt(wanted / 1e5) + 1e-5)
+    assert found.null_mean == pytest.approx(6.0)
