@@ -11,6 +11,7 @@ __all__ = [
     "position_checksum",
     "read_params",
     "read_weights",
+    "recommendation",
     "recommended",
     "template_checksums",
     "write_all",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 from .checks import check
-from .columns import at_positions, column, recommended
+from .columns import at_positions, column, recommendation, recommended
 from .draws import draw_amplitudes, draw_weights, write_weight_draws
 from .files import WeightTable, position_checksum, read_params, read_weights, write_params, write_table
 from .measured import CATALOGUE_CHOICES, measure_catalogues

@@ -25,10 +25,46 @@ def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
         One of them: that of GLS-comb where it converged, which leaves less contamination and more of the clustering
         than the likelihood of pixels; else that of MCMC-comb.
     """
-    preference = {name: METHODS[name].preference for name in results}
-    fitted = [results[name] for name in sorted(results, key=preference.get, reverse=True) if preference[name]]
-    converged = [result for result in fitted if result.diagnostics.get("converged", True)]
+    fitted = _preferred(results)
+    converged = [result for result in fitted if _converged(result)]
     return (converged or fitted or list(results.values())[-1:])[0]
+
+
+def recommendation(results: Mapping[str, Decontamination]) -> str:
+    """Why a result is behind WEIGHT_SYS, in a sentence.
+
+    Parameters
+    ----------
+    results : mapping of str to Decontamination
+        Results by method.
+
+    Returns
+    -------
+    str
+        For people, with the methods whose place it takes.
+    """
+    best, passed = recommended(results), []
+    for result in _preferred(results):
+        if result is best:
+            break
+        passed.append(f"{METHODS[result.method].label} did not converge ({result.status})")
+    label = METHODS[best.method].label
+    if passed:
+        return f"WEIGHT_SYS is that of {label}, as {' and '.join(passed)}."
+    if not _preferred(results):
+        return f"WEIGHT_SYS is that of {label}, the last method that was run, as no combined one was."
+    ending = "" if _converged(best) else f", which did not converge ({best.status}), as no other combined method did"
+    return f"WEIGHT_SYS is that of {label}, the first choice of those that were run{ending}."
+
+
+def _preferred(results: Mapping[str, Decontamination]) -> list[Decontamination]:
+    """Results that may be recommended, the first choice first."""
+    preference = {name: METHODS[name].preference for name in results}
+    return [results[name] for name in sorted(results, key=preference.get, reverse=True) if preference[name]]
+
+
+def _converged(result: Decontamination) -> bool:
+    return bool(result.diagnostics.get("converged", True))
 
 
 def column(result: Decontamination) -> np.ndarray:

@@ -7,7 +7,7 @@ from astropy.io import fits
 
 from sysmap_core.methods.table import METHODS
 from sysmap_core.sky.catalogues import Catalogue, catalogue_checksum
-from sysmap_core.weights.columns import at_positions, column, recommended
+from sysmap_core.weights.columns import at_positions, column, recommendation, recommended
 from sysmap_core.weights.files import CARDS, read_weights
 
 
@@ -80,11 +80,15 @@ def test_header(run, written):
 def test_recommended_method(run):
     results = dict(run[1])
     assert recommended(results).method == "GLS-comb"
-    results["GLS-comb"] = replace(results["GLS-comb"], diagnostics={"converged": False})
+    assert recommendation(results) == "WEIGHT_SYS is that of GLS-comb, the first choice of those that were run."
+    results["GLS-comb"] = replace(results["GLS-comb"], diagnostics={"converged": False, "status": "steps ran out"})
     assert recommended(results).method == "MCMC-comb"
+    assert "is that of MCMC-comb, as GLS-comb did not converge (steps ran out)." in recommendation(results)
     del results["MCMC-comb"]
     assert recommended(results).method == "GLS-comb"
+    assert "which did not converge (steps ran out), as no other combined method did" in recommendation(results)
     assert recommended({"OLS": results["OLS"]}).method == "OLS"
+    assert "that of OLS, the last method that was run, as no combined" in recommendation({"OLS": results["OLS"]})
 
 
 def test_values_at_positions(run):
