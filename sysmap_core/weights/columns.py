@@ -47,14 +47,13 @@ def recommendation(results: Mapping[str, Decontamination]) -> str:
     for result in _preferred(results):
         if result is best:
             break
-        passed.append(f"{METHODS[result.method].label} did not converge ({result.status})")
-    label = METHODS[best.method].label
+        passed.append(f"{result.method} did not converge ({result.status})")
     if passed:
-        return f"WEIGHT_SYS is that of {label}, as {' and '.join(passed)}."
+        return f"WEIGHT_SYS is that of {best.method}, as {' and '.join(passed)}."
     if not _preferred(results):
-        return f"WEIGHT_SYS is that of {label}, the last method that was run, as no combined one was."
+        return f"WEIGHT_SYS is that of {best.method}, the last method that was run, as no combined one was."
     ending = "" if _converged(best) else f", which did not converge ({best.status}), as no other combined method did"
-    return f"WEIGHT_SYS is that of {label}, the first choice of those that were run{ending}."
+    return f"WEIGHT_SYS is that of {best.method}, the first choice of those that were run{ending}."
 
 
 def _preferred(results: Mapping[str, Decontamination]) -> list[Decontamination]:
