@@ -39,7 +39,8 @@ class Verdict:
     model : {"additive", "combined"}
         The simplest model that does.
     probability : float
-        Probability that the corrected map is nearer to the truth than the observed one.
+        Probability that a map corrected with the fitted amplitudes is nearer to the truth than the observed one; with
+        their posterior means, which the weights are made of by default, it is higher.
     correct : bool
         Whether that is more likely than not.
     column : str
@@ -165,7 +166,7 @@ def _sentence(ratio, ratio_error, probability, detected, multiplicative, test: R
     parts = [
         f"**{'Correct' if correct else 'Do not correct'}** this sample: the contamination is "
         f"{ratio:.1f} ± {ratio_error:.1f} times the error of its own fit ({found}, family-wise p < {SIGNIFICANCE}), "
-        f"and the probability that a correction helps is {odds}."
+        f"and the probability that correcting with the fitted amplitudes helps is {odds}."
     ]
     if test is not None:
         kind = "Both kinds are needed" if multiplicative else "The additive model is enough"
