@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.sky.pixels import check_nside, pixel_counts, usable
+from sysmap_core.sky.pixels import check_nside, filled, pixel_counts, usable
 
 NSIDE = 8
 
@@ -45,3 +45,16 @@ def test_positions_that_are_not_on_the_sky(ra, dec):
 
 def test_usable():
     np.testing.assert_array_equal(usable(np.array([1.0, np.nan, hp.UNSEEN, np.inf, 0.0])), [1, 0, 0, 0, 1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_unseen_pixels_are_not_usable_in_any_precision(dtype):
+    values = np.array([1.0, hp.UNSEEN, np.nan, -1e30], dtype)
+    np.testing.assert_array_equal(usable(values), [True, False, False, True])
+    np.testing.assert_array_equal(usable(values[None]), [[True, False, False, True]])
+
+
+def test_masked_values_become_unseen():
+    masked = np.ma.array(np.arange(3, dtype=np.float32), mask=[False, True, False])
+    np.testing.assert_array_equal(filled(masked), [0.0, hp.UNSEEN, 2.0])
+    np.testing.assert_array_equal(filled([masked, np.ones(3)]), [[0.0, hp.UNSEEN, 2.0], [1.0, 1.0, 1.0]])

@@ -87,3 +87,15 @@ def test_restricted_templates_are_standardised_on_the_part(maps):
     assert (part.names, part.nside) == (wanted.names, wanted.nside)
     with pytest.raises(DataError, match="1 of 1 pixels are not among the 500 of the footprint"):
         templates.restricted(np.array([99]))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_missing_pixels_in_single_precision_are_dropped(masked):
+    """As healpy reads a map: UNSEEN of float32 is another number, and a masked array hides its values."""
+    npix = hp.nside2npix(8)
+    ebv = np.random.default_rng(0).normal(size=npix).astype(np.float32)
+    ebv[[7, 99, 500]] = hp.UNSEEN
+    given = np.ma.array(np.where(hp.mask_bad(ebv), 0.0, ebv), mask=hp.mask_bad(ebv)) if masked else ebv
+    templates = standardise(given[None], ["EBV"], np.arange(npix), missing="drop")
+    assert templates.footprint.n_pix == npix - 3
+    assert templates.rms[0] == pytest.approx(1.0, abs=0.1)
