@@ -1,10 +1,20 @@
 """Counts of weighted objects, and their noise."""
 
+from dataclasses import replace
+
 import healpy as hp
 import numpy as np
 import pytest
+from skies import ClusteredSky
 
+from sysmap_core.correction.observed_covariance import observed_with_removed
+from sysmap_core.correction.template_correlations import from_pixels
+from sysmap_core.covariance.estimated_spectrum import estimate_spectrum
+from sysmap_core.covariance.sandwich import linear_covariance, sum_covariance
+from sysmap_core.diagnostics.held_out import held_out_patches
 from sysmap_core.errors import DataError
+from sysmap_core.methods.density_curves import reweighted_fit
+from sysmap_core.methods.gls import generalised_least_squares
 from sysmap_core.sky.counts import CountNoise, Counts, coverage_counts, galaxy_counts
 from sysmap_core.sky.field import overdensity
 
@@ -113,3 +123,35 @@ def test_few_randoms_are_refused():
     with pytest.raises(DataError, match=r"counted with 6\.0 randoms in a pixel and b needs 10: give more"):
         noise.check_randoms()
     CountNoise(np.full(9, 0.1), np.full(9, 0.1)).check_randoms()
+
+
+SKY = ClusteredSky(nside=8, nbar=20.0)
+
+PAIRS = from_pixels(SKY.templates, edges_arcmin=np.geomspace(500.0, 3000.0, 4))
+
+LINEAR = {
+    "spectrum": lambda field: estimate_spectrum(field, SKY.templates).with_aliased,
+    "sandwich": lambda field: linear_covariance(field, SKY.templates, SKY.spectrum).cov,
+    "sums": lambda field: sum_covariance(SKY.templates.values, field, SKY.spectrum),
+    "GLS": lambda field: generalised_least_squares(field, SKY.templates, SKY.spectrum, a=np.zeros(3)).cov,
+    "held out": lambda field: held_out_patches(field, SKY.templates, spectrum=SKY.spectrum, n_folds=4).gains,
+    "observed with removed": lambda field: observed_with_removed(
+        field, SKY.templates, PAIRS, SKY.spectrum, a=np.zeros(3), cov_a=1e-4 * np.eye(3)
+    ),
+    "curves": lambda field: reweighted_fit(
+        np.vstack([np.ones(field.n_pix), SKY.templates.values]), field, np.ones(field.n_pix)
+    ),
+}
+
+
+@pytest.mark.parametrize("quantity", LINEAR)
+def test_noise_of_the_coverage_counts_as_that_of_galaxies(quantity):
+    """Without contamination only their sum matters: few randoms are as noisy as galaxies of a larger weight."""
+    field = SKY.field(0)
+    expected = field.expected * np.random.default_rng(0).uniform(0.5, 1.5, field.n_pix)
+    few = replace(field, expected=expected, object_weight=1.0, coverage_noise=0.5 / expected)
+    heavy = replace(field, expected=expected, object_weight=1.5)
+    quiet = replace(field, expected=expected)
+    one, other, less = (LINEAR[quantity](f) for f in (few, heavy, quiet))
+    np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9 * np.abs(other).max())
+    assert np.abs(less - other).max() > 1e-4 * np.abs(other).max()
