@@ -88,8 +88,7 @@ class Counts:
     @classmethod
     def known(cls, values: np.ndarray) -> Counts:
         """What is known without noise, such as the observed fraction of every pixel, in any unit."""
-        values = filled(values)
-        values = np.where(usable(values), values, 0.0)
+        values = _counted(values)
         return cls(values, np.zeros_like(values))
 
     def __array__(self, dtype=None, copy=None):
@@ -210,8 +209,7 @@ def galaxy_counts(counts: np.ndarray | Counts) -> Counts:
     """
     if isinstance(counts, Counts):
         return counts
-    values = filled(counts)
-    values = np.where(usable(values), values, 0.0)
+    values = _counted(counts)
     parts = ~np.isclose(values, np.round(values), rtol=_ROUNDING, atol=0.0)
     if parts.any():
         msg = (
@@ -243,8 +241,7 @@ def coverage_counts(coverage: np.ndarray | Counts) -> Counts:
     """
     if isinstance(coverage, Counts):
         return coverage
-    values = filled(coverage)
-    values = np.where(usable(values), values, 0.0)
+    values = _counted(coverage)
     if values.max(initial=0.0) <= 1.0:
         return Counts.known(values)
     if np.allclose(values, np.round(values), rtol=_ROUNDING, atol=0.0):
@@ -257,3 +254,9 @@ def coverage_counts(coverage: np.ndarray | Counts) -> Counts:
         "Counts.known(map) of a coverage that is known"
     )
     raise DataError(msg)
+
+
+def _counted(maps: np.ndarray) -> np.ndarray:
+    """Maps in double precision, zero where they have no value."""
+    values = filled(maps)
+    return np.where(usable(values), values, 0.0)
