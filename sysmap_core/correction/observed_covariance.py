@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..harmonic import correlate
+from ..covariance import SpectrumEstimate, pixel_variance
+from ..harmonic import correlate, variance
 from ..sky import Field
 from ..templates import TemplateSet
 from ..two_point import angular_bins, harmonic_cross_sums, harmonic_sums
@@ -15,7 +16,7 @@ def observed_with_removed(
     field: Field,
     templates: TemplateSet,
     correlations: TemplateCorrelations,
-    spectrum: np.ndarray,
+    spectrum: np.ndarray | SpectrumEstimate,
     *,
     a: np.ndarray,
     cov_a: np.ndarray,
@@ -30,7 +31,7 @@ def observed_with_removed(
         Templates on the same pixels.
     correlations : TemplateCorrelations
         Their correlations over pairs of pixels.
-    spectrum : ndarray, shape (3 nside,)
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate
         Spectrum of the pixel averages, without shot noise [sr].
     a : ndarray, shape (n_sys,)
         Fitted amplitudes, per rms of the template.
@@ -52,8 +53,9 @@ def observed_with_removed(
     """
     values = templates.values
     functionals = np.linalg.solve(values @ values.T, values)
-    carried = correlate(functionals, np.asarray(spectrum, float), field.footprint)
-    carried += functionals * field.noise.variance()
+    cl = np.asarray(spectrum, float)
+    carried = correlate(functionals, cl, field.footprint)
+    carried += functionals * (field.noise.variance() + pixel_variance(spectrum) - variance(cl))
     # an overdensity is relative to the mean density of the survey
     carried -= carried @ field.expected[:, None] / field.expected.sum()
     bins = angular_bins(correlations.theta_edges)

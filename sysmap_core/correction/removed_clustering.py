@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
 from ..methods import decontaminate
-from ..mocks import clustered_counts, gaussian_spectrum
+from ..mocks import PixelField, clustered_counts
 from ..sky import Field
 from ..templates import TemplateSet
 from ..two_point import Correlation
@@ -102,10 +102,10 @@ def over_correction(
     if n_realisations < 2:
         msg = f"n_realisations is {n_realisations}: give at least 2, some tens for an error"
         raise ParameterError(msg)
-    gaussian, _ = gaussian_spectrum(spectrum)
+    clustering = PixelField.of(spectrum)
     changes = []
     for child in np.random.SeedSequence(seed).spawn(n_realisations):
-        clean = clustered_counts(sky, gaussian, np.random.default_rng(child))
+        clean = clustered_counts(sky, clustering, np.random.default_rng(child))
         fit = decontaminate(clean, templates, method, seed=seed, **options)
         corrected = corrected_correlation(measure(clean), correlations, fit, form=form, debias=debias, n_draws=0)
         changes.append(corrected.w - corrected.observed)

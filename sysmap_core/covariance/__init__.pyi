@@ -9,12 +9,13 @@ __all__ = [
     "linear_covariance_draws",
     "moment_spectra",
     "pixel_moments",
+    "pixel_variance",
     "ratio_null_weights",
     "signal_spectrum",
     "sum_covariance",
 ]
 
-from .estimated_spectrum import SpectrumEstimate, checked_spectrum, estimate_spectrum, signal_spectrum
+from .estimated_spectrum import SpectrumEstimate, checked_spectrum, estimate_spectrum, pixel_variance, signal_spectrum
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 from .sandwich import (
     Calibrated,

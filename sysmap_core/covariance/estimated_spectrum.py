@@ -102,8 +102,30 @@ class SpectrumEstimate:
         """Spectrum with the power that pixels fold back [sr]."""
         return np.concatenate([self.cl, self.aliased])
 
+    @property
+    def unresolved(self) -> float:
+        """Variance of the pixel averages that is not in ``cl``: pixels next to each other hardly share it [1]."""
+        return variance(self.with_aliased) - variance(self.cl) + self.beyond
+
     def __array__(self, dtype=None, copy=None):
         return np.array(self.cl, dtype=dtype, copy=copy)
+
+
+def pixel_variance(spectrum: np.ndarray | SpectrumEstimate) -> float:
+    """Variance of the pixel averages of a field [1].
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (lmax + 1,), or SpectrumEstimate
+        Spectrum of the pixel averages, without shot noise [sr].
+
+    Returns
+    -------
+    float
+        For an estimate with what its multipoles do not resolve.
+    """
+    resolved = variance(np.asarray(spectrum, float))
+    return resolved + (spectrum.unresolved if isinstance(spectrum, SpectrumEstimate) else 0.0)
 
 
 def checked_spectrum(
@@ -141,7 +163,7 @@ def checked_spectrum(
         raise DataError(msg)
     wrong = np.sum(~(np.isfinite(power) & (power >= 0.0)))
     if wrong:
-        msg = f"the spectrum is negative or not finite at {wrong} multipoles: smooth it, see signal_spectrum"
+        msg = f"the spectrum is negative or not finite at {wrong} multipoles: smooth it, see estimate_spectrum"
         raise DataError(msg)
     return spectrum if isinstance(spectrum, SpectrumEstimate) else SpectrumEstimate.known(power, nside)
 
@@ -159,8 +181,8 @@ def signal_spectrum(field: Field, templates: TemplateSet | None = None) -> np.nd
     Returns
     -------
     ndarray, shape (3 nside,)
-        Smooth spectrum of the pixel averages, without shot noise [sr]: that of
-        :func:`estimate_spectrum`.
+        Smooth spectrum of the pixel averages, without shot noise [sr]: that of :func:`estimate_spectrum`, which also
+        knows its error and the variance that it does not resolve; give that to a fit or a test.
     """
     return estimate_spectrum(field, templates).cl
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..harmonic import correlation_from_spectrum, spectrum_from_correlation, variance
 from ..inference import MIN_DENSITY
 from ..sky import CountNoise, Field
+from .estimated_spectrum import pixel_variance
 
 
 def pixel_moments(field: Field, values, spectrum, a=None, b=None) -> PixelMoments:
@@ -21,7 +22,7 @@ def pixel_moments(field: Field, values, spectrum, a=None, b=None) -> PixelMoment
         Overdensity with its expected counts.
     values : ndarray, shape (n_sys, n_pix)
         Templates on its pixels.
-    spectrum : ndarray, shape (lmax + 1,), or None
+    spectrum : ndarray, shape (lmax + 1,), SpectrumEstimate, or None
         Spectrum of the pixel averages, without shot noise [sr]; None for a field without clustering.
     a, b : ndarray, shape (n_sys,), optional
         Additive and multiplicative amplitudes; zero by default.
@@ -34,7 +35,7 @@ def pixel_moments(field: Field, values, spectrum, a=None, b=None) -> PixelMoment
     none = np.zeros(len(values))
     density = np.maximum(1.0 + (none if a is None else a) @ values, MIN_DENSITY)
     efficiency = 1.0 + (none if b is None else b) @ values
-    return PixelMoments(0.0 if spectrum is None else variance(spectrum), field.noise, density, efficiency)
+    return PixelMoments(0.0 if spectrum is None else pixel_variance(spectrum), field.noise, density, efficiency)
 
 
 @dataclass(frozen=True)

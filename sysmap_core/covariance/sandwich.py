@@ -16,7 +16,7 @@ import numpy as np
 from ..harmonic import cross_spectra, harmonic_products, masked_alm, variance
 from ..sky import CountNoise, Field
 from ..templates import TemplateSet
-from .estimated_spectrum import SpectrumEstimate
+from .estimated_spectrum import SpectrumEstimate, pixel_variance
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 
 
@@ -66,10 +66,14 @@ def linear_covariance(
     fisher = templates.values @ templates.values.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    return Calibrated(linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b)[0], fisher)
+    unresolved = pixel_variance(spectrum) - variance(np.asarray(spectrum, float))
+    draws = linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b, unresolved=unresolved)
+    return Calibrated(draws[0], fisher)
 
 
-def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.ndarray, a=None, b=None) -> np.ndarray:
+def linear_covariance_draws(
+    field: Field, templates: TemplateSet, spectra: np.ndarray, a=None, b=None, *, unresolved: float = 0.0
+) -> np.ndarray:
     r"""Covariances of the amplitudes of a linear fit, for many spectra.
 
     Parameters
@@ -82,6 +86,8 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
         Spectra of the pixel averages, without shot noise [sr].
     a, b : ndarray, shape (n_sys,), optional
         Additive and multiplicative amplitudes; zero by default.
+    unresolved : float
+        Variance of the pixel averages that is not in the spectra, see :class:`SpectrumEstimate` [1].
 
     Returns
     -------
@@ -92,7 +98,8 @@ def linear_covariance_draws(field: Field, templates: TemplateSet, spectra: np.nd
     moments = pixel_moments(field, values, spectra[0], a, b)
     none = np.zeros_like(values)
     weights = _relative_to_mean(values, none, none[0], moments.density, field)
-    noise = (weights * moments.noise.variance(moments.density)) @ weights.T
+    local = moments.noise.variance(moments.density) + unresolved * moments.efficiency**2
+    noise = (weights * local) @ weights.T
     if np.all(moments.efficiency == 1.0):
         # templates and coverage are the same in all realisations of a sample, which differ in how they are mixed
         products = templates.remember(
@@ -160,8 +167,7 @@ def combined_covariance(
     The fitted width scatters with the power of the largest scales; beside the covariance that a spectrum predicts,
     the width has to be that of the same spectrum.
     """
-    values, spectrum = templates.values, None if spectrum is None else np.asarray(spectrum, float)
-    moments = pixel_moments(field, values, spectrum, a, b)
+    values, moments = templates.values, pixel_moments(field, templates.values, spectrum, a, b)
     density, efficiency, noise = moments.density, moments.efficiency, moments.noise
     modelled = noise if shot_aware else CountNoise.poisson(np.full(field.n_pix, np.inf))
     if spectrum is not None:
@@ -184,7 +190,7 @@ def combined_covariance(
         return Calibrated(np.linalg.inv(fisher), fisher)
     mean_response = 2.0 * model_variance - density * modelled.galaxies
     weights = _relative_to_mean(linear, square, mean_response, density, field)
-    scores = _score_covariance(weights, square, moments, spectrum, field)
+    scores = _score_covariance(weights, square, moments, np.asarray(spectrum, float), field)
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
 
@@ -229,7 +235,7 @@ def _relative_to_mean(linear, square, square_mean, density, field: Field) -> np.
 
 def _score_covariance(linear, square, moments: PixelMoments, spectrum, field: Field):
     """Covariance of sum_p u e + v (e^2 - V): harmonic sums over pairs, one-pixel moments for p = p'."""
-    cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum), strict=True))
+    cls = dict(zip(("11", "12", "22"), moment_spectra(spectrum, moments.sigma2), strict=True))
     q = moments.efficiency
     # e^2 - V of one point of a pair follows its own noise, and the weight of its square is multiplied by the slope
     first = q * linear + q * moments.noise.slope(moments.density) * square
@@ -268,9 +274,9 @@ def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray | Spectr
         Of ``rows @ delta``, delta having no mean over the expected counts by construction; as
         in :func:`~.linear_covariance`, for any weights.
     """
-    spectrum = np.asarray(spectrum, float)
-    moments = pixel_moments(field, rows, spectrum)
-    weights = _relative_to_mean(rows, np.zeros_like(rows), np.zeros(field.n_pix), moments.density, field)
+    cl, none = np.asarray(spectrum, float), np.zeros_like(rows)
+    weights = _relative_to_mean(rows, none, none[0], np.ones(field.n_pix), field)
     alms = masked_alm(weights, field.footprint)
-    signal = harmonic_products(alms, alms, spectrum / field.footprint.pixel_area**2)
-    return signal + (weights * moments.noise.variance()) @ weights.T
+    signal = harmonic_products(alms, alms, cl / field.footprint.pixel_area**2)
+    local = field.noise.variance() + pixel_variance(spectrum) - variance(cl)
+    return signal + (weights * local) @ weights.T

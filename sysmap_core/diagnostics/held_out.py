@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..covariance import checked_spectrum, sum_covariance
+from ..covariance import checked_spectrum, pixel_variance, sum_covariance
 from ..errors import DataError, ParameterError
-from ..harmonic import variance
 from ..methods import decontaminate, find_method
 from ..sky import Field, spatial_patches
 from ..templates import DEGENERATE, TemplateSet, dual_maps
@@ -34,7 +33,7 @@ def held_out_templates(
         Templates on the same pixels.
     result_method : str
         Row of :data:`~.METHODS` that cleans the map.
-    spectrum : ndarray, shape (3 nside,), optional
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
         Signal spectrum of the pixel averages [sr]; estimated from the field by default.
     seed : int
         Fixes the draws.
@@ -54,7 +53,7 @@ def held_out_templates(
     The regression is on the part of the template that the others do not have, a partial regression:
     for linear methods the slope is the amplitude of the joint fit, and its error counts that fit.
     """
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     rows = dual_maps(templates)
     if find_method(result_method).resampled == "linear" or templates.n_sys == 1:
         return null_test(templates.names, rows @ field.delta, sum_covariance(rows, field, spectrum), seed)
@@ -127,12 +126,12 @@ def held_out_patches(
     :math:`a_k` solves the sums of the other folds: a quadratic form in all c, whose null follows
     from their covariance as a weighted sum of :math:`\chi^2_1`.
     """
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     if n_folds < 2:
         msg = f"n_folds is {n_folds}: give at least 2"
         raise ParameterError(msg)
     inside = spatial_patches(field.pixels, field.nside, n_folds) == np.arange(n_folds)[:, None]
-    weights = 1.0 / (variance(spectrum) + field.noise.variance())
+    weights = 1.0 / (pixel_variance(spectrum) + field.noise.variance())
     rows = np.einsum("kp,ip->kip", inside * weights, templates.values).reshape(-1, field.n_pix)
     forms = _gain_forms((rows @ templates.values.T).reshape(n_folds, templates.n_sys, -1))
     sums = rows @ field.delta
@@ -169,7 +168,7 @@ def squares(
     DataError
         When the inputs do not match, or no template has more than two values.
     """
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     cleaned = field.delta if cleaned is None else np.asarray(cleaned, float)
     if cleaned.shape != field.delta.shape:
         msg = f"cleaned has shape {cleaned.shape} for {field.n_pix} pixels: give the cleaned map on the footprint"

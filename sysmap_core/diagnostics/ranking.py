@@ -28,7 +28,7 @@ def rank_templates(field: Field, templates: TemplateSet, *, spectrum=None, seed:
         Observed overdensity.
     templates : TemplateSet
         Templates on the same pixels.
-    spectrum : ndarray, shape (3 nside,), optional
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
         Signal spectrum of the pixel averages [sr]; estimated from the field by default.
     seed : int
         Fixes the draws behind the family-wise probability.
@@ -43,7 +43,7 @@ def rank_templates(field: Field, templates: TemplateSet, *, spectrum=None, seed:
     DataError
         When the inputs are not of the same pixels.
     """
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     test = _Sums.of(field, templates, spectrum).partial([], seed)
     return _pick(test, np.argsort(-np.abs(test.z), kind="stable"))
 
@@ -93,7 +93,7 @@ def forward_selection(
     if not 0.0 < threshold < 1.0:
         msg = f"threshold is {threshold!r}: give a probability between 0 and 1, such as {SIGNIFICANCE}"
         raise ParameterError(msg)
-    sums, chosen, steps = _Sums.of(field, templates, checked_spectrum(field, templates, spectrum).cl), [], []
+    sums, chosen, steps = _Sums.of(field, templates, checked_spectrum(field, templates, spectrum)), [], []
     while True:
         remaining = sums.partial(chosen, seed)
         best = int(np.argmax(np.abs(remaining.z))) if remaining.names else -1
@@ -149,7 +149,7 @@ def footprint_cuts(
     DataError, ParameterError
         When a fraction is not between 0 and 1, or a template is constant without its extremes.
     """
-    spectrum, fractions = checked_spectrum(field, templates, spectrum).cl, np.asarray(fractions, float)
+    spectrum, fractions = checked_spectrum(field, templates, spectrum), np.asarray(fractions, float)
     if not np.all((fractions > 0.0) & (fractions < 1.0)):
         msg = f"fractions are {fractions.tolist()}: give numbers between 0 and 1"
         raise ParameterError(msg)

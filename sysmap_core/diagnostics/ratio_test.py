@@ -15,7 +15,7 @@ from scipy.stats import chi2
 from ..covariance import checked_spectrum, combined_covariance, ratio_null_weights
 from ..errors import unknown_name
 from ..inference import field_rms, fit_model
-from ..mocks import clustered_counts, gaussian_spectrum, map_realisations
+from ..mocks import PixelField, clustered_counts, map_realisations
 from ..sky import Field
 from ..templates import TemplateSet
 from .p_values import NULL_DRAWS, P_FLOOR, exceedance
@@ -77,7 +77,7 @@ def likelihood_ratio(
         Simpler model.
     likelihood : str
         Likelihood of both fits.
-    spectrum : ndarray, shape (3 nside,), optional
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
         Signal spectrum of the pixel averages [sr]; estimated from the field by default.
     realisations : int
         Realisations of the null that its mean is taken from; zero for the analytic null alone, which
@@ -105,7 +105,7 @@ def likelihood_ratio(
     error of that mean is part of the null, which is an F distribution where all weights are equal.
     """
     _check_null(null)
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     ratio, simple = _ratio(field, templates, null, likelihood)
     calibrated = combined_covariance(
         field,
@@ -153,7 +153,7 @@ def ratio_realisations(
         Simpler model.
     likelihood : str
         Likelihood of both fits.
-    spectrum : ndarray, shape (3 nside,), optional
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate, optional
         Signal spectrum of the pixel averages [sr]; estimated from the field by default.
     number, seed : int
         Realisations, and what fixes them for any number of workers.
@@ -171,15 +171,15 @@ def ratio_realisations(
         For another null.
     """
     _check_null(null)
-    spectrum = checked_spectrum(field, templates, spectrum).cl
+    spectrum = checked_spectrum(field, templates, spectrum)
     _, simple = _ratio(field, templates, null, likelihood)
     return _realised_ratios(field, templates, null, likelihood, spectrum, simple, number, seed, executor)
 
 
 def _realised_ratios(field, templates, null, likelihood, spectrum, simple, number, seed, executor) -> np.ndarray:
-    gaussian, _ = gaussian_spectrum(spectrum)
+    clustering = PixelField.of(spectrum)
     contamination = simple.a @ templates.values, simple.b @ templates.values
-    one = partial(_realised_ratio, field, templates, null, likelihood, gaussian, contamination)
+    one = partial(_realised_ratio, field, templates, null, likelihood, clustering, contamination)
     return np.array(list(map_realisations(one, number, seed, executor=executor)))
 
 
@@ -196,6 +196,6 @@ def _ratio(field, templates, null: str, likelihood: str):
     return max(2.0 * (combined.lnl - simple.lnl), 0.0), simple
 
 
-def _realised_ratio(field, templates, null, likelihood, gaussian, contamination, seed) -> float:
-    drawn = clustered_counts(field, gaussian, np.random.default_rng(seed), *contamination)
+def _realised_ratio(field, templates, null, likelihood, clustering, contamination, seed) -> float:
+    drawn = clustered_counts(field, clustering, np.random.default_rng(seed), *contamination)
     return _ratio(drawn, templates, null, likelihood)[0]

@@ -9,7 +9,7 @@ import healpy as hp
 import numpy as np
 from scipy.stats import rankdata, t
 
-from ..covariance import signal_spectrum
+from ..covariance import estimate_spectrum
 from ..errors import DataError, ParameterError
 from ..mocks import null_realisations
 from ..sky import Field, usable
@@ -107,7 +107,7 @@ def rank_correlations(
         return out
 
     values = compare(tracer.delta)
-    drawn = null_realisations(tracer, signal_spectrum(tracer), n_realisations, seed=seed)
+    drawn = null_realisations(tracer, estimate_spectrum(tracer), n_realisations, seed=seed)
     null = np.abs([compare(field.delta) for field in drawn])
     errors = np.sqrt(np.mean(null**2, axis=0))
     # nothing is compared where a template does not vary within cells

@@ -126,7 +126,7 @@ def decontaminate(
         sigma=estimate.sigma,
         **errors,
         **undone_contamination(sky.delta, templates.values, weighted.a, weighted.b, weighted.selection),
-        spectrum=None if signal is None else signal.cl,
+        spectrum=signal,
         details=estimate.details,
         diagnostics=estimate.diagnostics,
         seed=seed,

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from ..errors import DataError, ParameterError
-from ..mocks import clustered_counts, gaussian_spectrum
+from ..mocks import PixelField, clustered_counts
 from ..sky import Field
 from ..templates import TemplateSet
 from .density_curves import MIN_TAIL, Polynomials, TemplateBins, populated_range, reweighted_fit
@@ -339,11 +339,11 @@ def null_delta_chi2(
         msg = f"n_mocks is {n_mocks}: give 1 or more, e.g. {N_MOCKS}"
         raise ParameterError(msg)
     bins = _all_bins(field, templates, n_bins, max(ORDERS))
-    gaussian, _ = gaussian_spectrum(spectrum)
+    clustering = PixelField.of(spectrum)
     children, found = rng.spawn(n_mocks), {order: [] for order in ORDERS}
     for start in range(0, n_mocks, _BATCH):
         batch = children[start : start + _BATCH]
-        density = np.array([1.0 + clustered_counts(field, gaussian, child).delta for child in batch])
+        density = np.array([1.0 + clustered_counts(field, clustering, child).delta for child in batch])
         measured = [b.measure(density) for b in bins]
         for order in ORDERS:
             found[order].append([b.fit(*m, order)[1] for b, m in zip(bins, measured, strict=True)])
@@ -365,7 +365,7 @@ def _null_level(field, templates, order, n_bins, nulls, spectrum, n_mocks, seed)
     if nulls is None and spectrum is None:
         msg = (
             "Delta chi2 has no null to be compared with: give nulls of null_delta_chi2, or the spectrum to draw "
-            "them from (signal_spectrum), or calibrated=False for the level of independent pixels"
+            "them from (estimate_spectrum), or calibrated=False for the level of independent pixels"
         )
         raise ParameterError(msg)
     if nulls is None:

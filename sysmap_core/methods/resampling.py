@@ -17,7 +17,7 @@ from ..covariance import SpectrumEstimate, checked_spectrum
 from ..errors import DataError, ParameterError
 from ..files import plain
 from ..inference import PixelSums, fit_model
-from ..mocks import clustered_counts, gaussian_spectrum, map_realisations
+from ..mocks import PixelField, clustered_counts, map_realisations
 from ..sky import Field, patch_members, shared_footprint
 from ..templates import TemplateSet
 from .linear import least_squares
@@ -184,7 +184,7 @@ def mock_covariance(
     spectrum = checked_spectrum(field, templates, spectrum)
     check_number("n_mocks", n_mocks, n_free)
     contamination = [_contamination(name, x, templates) for name, x in (("a", a), ("b", b))]
-    task = _Realisation(field, templates, gaussian_spectrum(spectrum)[0], row.resampled, *contamination)
+    task = _Realisation(field, templates, PixelField.of(spectrum), row.resampled, *contamination)
     samples = map_realisations(task, n_mocks, seed, executor=executor, progress=progress)
     fitted = np.array([s for s in samples if np.isfinite(s).all()])
     n_used = len(fitted)
@@ -198,7 +198,7 @@ class _Realisation:
 
     field: Field
     templates: TemplateSet
-    gaussian: np.ndarray
+    clustering: PixelField
     kind: str
     additive: np.ndarray
     multiplicative: np.ndarray
@@ -206,7 +206,7 @@ class _Realisation:
     def __call__(self, seed: np.random.SeedSequence) -> np.ndarray:
         try:
             rng = np.random.default_rng(seed)
-            drawn = clustered_counts(self.field, self.gaussian, rng, self.additive, self.multiplicative)
+            drawn = clustered_counts(self.field, self.clustering, rng, self.additive, self.multiplicative)
             if self.kind == "linear":
                 return np.concatenate([least_squares(drawn, self.templates), np.zeros(self.templates.n_sys)])
             best = _maximum(drawn, self.templates)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..covariance import SpectrumEstimate
 from ..files import plain, restored
 from ..sky import Field, Footprint
 from ..templates import TemplateSet
@@ -53,7 +54,7 @@ class Decontamination:
         Overdensity without the contamination.
     clipped : float
         Fraction of pixels whose weight sits on the floor.
-    spectrum : ndarray, shape (3 nside,), or None
+    spectrum : SpectrumEstimate, or None
         Signal spectrum behind the covariances [sr]; None without pixels.
     details : dict
         What else the method found.
@@ -86,7 +87,7 @@ class Decontamination:
     random_weights: np.ndarray = dataclasses.field(repr=False)
     cleaned: np.ndarray = dataclasses.field(repr=False)
     clipped: float
-    spectrum: np.ndarray | None = dataclasses.field(repr=False)
+    spectrum: SpectrumEstimate | None = dataclasses.field(repr=False)
     details: dict = dataclasses.field(repr=False)
     diagnostics: dict
     seed: int
@@ -161,8 +162,9 @@ class Decontamination:
             return plain({"names": self.names} | content)
         place = {"pixels": self.footprint.pixels, "nside": self.footprint.nside}
         sky = {k: v for k, v in vars(self.field).items() if k != "footprint"}
+        spectrum = None if self.spectrum is None else vars(self.spectrum)
         scales = {name: getattr(self.templates, name) for name in ("values", "names", "mean", "rms")}
-        return plain(content | {"footprint": place, "field": sky, "templates": scales})
+        return plain(content | {"footprint": place, "field": sky, "templates": scales, "spectrum": spectrum})
 
     @classmethod
     def from_dict(cls, content: dict) -> Decontamination:
@@ -188,4 +190,6 @@ class Decontamination:
             place = restored(Footprint, given["footprint"], "footprint")
             given["field"] = restored(Field, given["field"] | {"footprint": place}, "field")
             given["templates"] = restored(TemplateSet, given["templates"] | {"footprint": place}, "templates")
+        if given.get("spectrum") is not None:
+            given["spectrum"] = restored(SpectrumEstimate, given["spectrum"], "spectrum")
         return restored(cls, given, "result")

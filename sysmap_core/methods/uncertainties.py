@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..covariance import SpectrumEstimate, combined_covariance, linear_covariance, linear_covariance_draws
-from ..harmonic import variance
+from ..covariance import (
+    SpectrumEstimate,
+    combined_covariance,
+    linear_covariance,
+    linear_covariance_draws,
+    pixel_variance,
+)
 from ..sky import Field
 from ..templates import TemplateSet
 from .resampling import mock_covariance
@@ -56,16 +61,15 @@ def amplitude_errors(
         ``cov_a``, ``cov_b``, ``cov_ab``, ``cov_a_iid``, ``cov_b_iid``, ``cov_a_draws`` and ``covariance`` of
         :class:`~.Decontamination`.
     """
-    cl = None if spectrum is None else spectrum.cl
-    calibrated, iid = _analytic(sky, templates, row, estimate, cl)
+    calibrated, iid = _analytic(sky, templates, row, estimate, spectrum)
     if covariance == "auto":
-        covariance = _best_kind(row, estimate, templates, calibrated, cl)
+        covariance = _best_kind(row, estimate, templates, calibrated, spectrum)
     cov = {"analytic": calibrated, "estimator": estimate.cov, "independent pixels": iid}.get(covariance)
     if covariance == "realisations":
-        cov = _realised(sky, templates, row, estimate, cl, seed)
+        cov = _realised(sky, templates, row, estimate, spectrum, seed)
     of_a, of_b = slice(0, templates.n_sys), slice(templates.n_sys, None)
     spread = None
-    if cl is not None and len(spectrum.draws) and covariance != "independent pixels":
+    if spectrum is not None and len(spectrum.draws) and covariance != "independent pixels":
         spread = _spread(sky, templates, estimate, spectrum, cov[of_a, of_a])
     return {
         "cov_a": cov[of_a, of_a],
@@ -87,7 +91,7 @@ def absorbed_share(templates: TemplateSet, cov_a: np.ndarray, spectrum: np.ndarr
         Templates of the fit.
     cov_a : ndarray, shape (n_sys, n_sys)
         Covariance of the amplitudes.
-    spectrum : ndarray, shape (3 nside,)
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate
         Signal spectrum of the pixel averages [sr].
 
     Returns
@@ -95,7 +99,7 @@ def absorbed_share(templates: TemplateSet, cov_a: np.ndarray, spectrum: np.ndarr
     float
         Where it is large, a few modes hold much of the field, and errors to first order in its square are too large.
     """
-    return float(np.mean(np.sum(templates.values * (cov_a @ templates.values), axis=0)) / variance(spectrum))
+    return float(np.mean(np.sum(templates.values * (cov_a @ templates.values), axis=0)) / pixel_variance(spectrum))
 
 
 def _best_kind(row: Method, estimate: Estimate, templates, calibrated, spectrum) -> str:
@@ -104,7 +108,7 @@ def _best_kind(row: Method, estimate: Estimate, templates, calibrated, spectrum)
     if row.model != "combined" or not row.resampled:
         return "analytic"
     few_modes = absorbed_share(templates, calibrated[: templates.n_sys, : templates.n_sys], spectrum) > MAX_ABSORBED
-    return "realisations" if few_modes or variance(spectrum) > MAX_ANALYTIC_RMS**2 else "analytic"
+    return "realisations" if few_modes or pixel_variance(spectrum) > MAX_ANALYTIC_RMS**2 else "analytic"
 
 
 def _realised(sky, templates, row: Method, estimate: Estimate, spectrum, seed: int) -> np.ndarray:
@@ -119,8 +123,8 @@ def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tupl
     if row.model == "combined":
         fitted, keep = (estimate.a, estimate.b, estimate.sigma), slice(0, 2 * n_sys)
         both, iid = (
-            combined_covariance(sky, templates, cl, *fitted, shot_aware=estimate.shot_aware).cov[keep, keep]
-            for cl in (spectrum, None)
+            combined_covariance(sky, templates, given, *fitted, shot_aware=estimate.shot_aware).cov[keep, keep]
+            for given in (spectrum, None)
         )
         return both, iid
     linear = linear_covariance(sky, templates, spectrum, estimate.a, estimate.b)
@@ -133,6 +137,7 @@ def _analytic(sky, templates, row: Method, estimate: Estimate, spectrum) -> tupl
 def _spread(sky, templates, estimate: Estimate, spectrum: SpectrumEstimate, cov_a) -> np.ndarray:
     """Covariances of a for likely spectra: those of the linear fit, brought to the covariance of this method."""
     draws = np.vstack([spectrum.cl, spectrum.draws])
-    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a, estimate.b))
+    known = {"unresolved": spectrum.unresolved}
+    best, *others = np.linalg.cholesky(linear_covariance_draws(sky, templates, draws, estimate.a, estimate.b, **known))
     to_method = np.linalg.cholesky(cov_a) @ np.linalg.inv(best)
     return np.array([to_method @ root @ root.T @ to_method.T for root in others])

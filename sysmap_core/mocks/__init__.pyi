@@ -5,10 +5,10 @@ __all__ = [
     "Mock",
     "MockCatalog",
     "MockSurvey",
+    "PixelField",
     "PixelSample",
     "ShellMock",
     "clustered_counts",
-    "clustered_field",
     "clustering_sigma",
     "draw_redshifts",
     "drawn_lognormal",
@@ -44,6 +44,7 @@ from .footprints import ls10_south_footprint, survey_mask
 from .galaxy_spectrum import clustering_sigma, shape_spectrum
 from .lognormal import (
     Mock,
+    PixelField,
     drawn_lognormal,
     expected_counts,
     gaussian_spectrum,
@@ -55,7 +56,6 @@ from .mock_catalogue import SCENARIOS, ContaminationScenario, MockCatalog
 from .realisations import (
     PixelSample,
     clustered_counts,
-    clustered_field,
     map_realisations,
     null_realisations,
     pixel_sample,

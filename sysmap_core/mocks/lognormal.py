@@ -8,9 +8,10 @@ import glass.grf
 import healpy as hp
 import numpy as np
 
+from ..covariance import SpectrumEstimate, pixel_variance
 from ..errors import DataError, ParameterError
-from ..harmonic import pixel_window
-from ..sky import Catalogue, scatter_galaxies, to_nside
+from ..harmonic import pixel_window, variance
+from ..sky import Catalogue, Footprint, scatter_galaxies, to_nside
 
 _MAX_MISMATCH = 0.01
 
@@ -116,6 +117,54 @@ def drawn_lognormal(gaussian: np.ndarray, nside: int, rng: np.random.Generator) 
         Overdensity, larger than -1, RING [1].
     """
     return next(glass.fields.generate([glass.grf.Lognormal()], [gaussian], nside, rng=rng))
+
+
+@dataclass(frozen=True)
+class PixelField:
+    r"""Lognormal field of pixel averages, ready to be drawn.
+
+    Parameters
+    ----------
+    gaussian : ndarray, shape (lmax + 1,)
+        Spectrum of the Gaussian field behind it [sr].
+    unresolved : float
+        Variance of another Gaussian part, independent from pixel to pixel: that of the multipoles that the
+        pixels do not resolve [1].
+    """
+
+    gaussian: np.ndarray
+    unresolved: float = 0.0
+
+    @classmethod
+    def of(cls, spectrum: np.ndarray | SpectrumEstimate) -> PixelField:
+        """Field with a spectrum, and with the variance that its estimate has beyond.
+
+        Parameters
+        ----------
+        spectrum : ndarray, shape (3 nside,), or SpectrumEstimate
+            Spectrum of the pixel averages, without shot noise [sr].
+
+        Returns
+        -------
+        PixelField
+            Nothing is drawn yet.
+
+        Raises
+        ------
+        DataError
+            When no lognormal field has the spectrum.
+        """
+        cl = np.asarray(spectrum, float)
+        # variances of independent lognormal factors multiply
+        return cls(gaussian_spectrum(cl)[0], float(np.log((1.0 + pixel_variance(spectrum)) / (1.0 + variance(cl)))))
+
+    def draw(self, footprint: Footprint, rng: np.random.Generator) -> np.ndarray:
+        """Overdensity of the pixels of a footprint, shape (n_pix,) [1]."""
+        delta = drawn_lognormal(self.gaussian, footprint.nside, rng)[footprint.pixels]
+        if self.unresolved == 0.0:
+            return delta
+        part = rng.normal(-0.5 * self.unresolved, np.sqrt(self.unresolved), footprint.n_pix)
+        return (1.0 + delta) * np.exp(part) - 1.0
 
 
 def expected_counts(

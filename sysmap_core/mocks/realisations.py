@@ -10,12 +10,13 @@ from functools import partial
 
 import numpy as np
 
+from ..covariance import SpectrumEstimate
 from ..errors import DataError, ParameterError
 from ..harmonic import default_lmax, pixel_window, variance
 from ..sky import Field, Footprint
 from .footprints import ls10_south_footprint
 from .galaxy_spectrum import shape_spectrum
-from .lognormal import drawn_lognormal, gaussian_spectrum
+from .lognormal import PixelField
 
 BATCH = 16
 """Realisations of one task of an executor."""
@@ -25,7 +26,7 @@ _AHEAD = 32  # batches that may wait to be fetched
 
 def null_realisations(
     sky: Field,
-    spectrum: np.ndarray,
+    spectrum: np.ndarray | SpectrumEstimate,
     n_realisations: int,
     *,
     seed: int | np.random.SeedSequence,
@@ -40,8 +41,8 @@ def null_realisations(
     ----------
     sky : Field
         Sample whose footprint and expected counts the realisations have.
-    spectrum : ndarray, shape (lmax + 1,)
-        Spectrum of the pixel averages, as :func:`~.signal_spectrum` estimates it [sr].
+    spectrum : ndarray, shape (3 nside,), or SpectrumEstimate
+        Spectrum of the pixel averages, without shot noise [sr].
     n_realisations : int
         Realisations.
     seed : int or numpy.random.SeedSequence
@@ -68,7 +69,7 @@ def null_realisations(
     if n_realisations < 1:
         msg = f"n_realisations is {n_realisations}: give one or more"
         raise ParameterError(msg)
-    task = partial(_counts, sky, gaussian_spectrum(spectrum)[0], additive, multiplicative)
+    task = partial(_counts, sky, PixelField.of(spectrum), additive, multiplicative)
     for delta, expected in map_realisations(task, n_realisations, seed, executor=executor, progress=progress):
         yield replace(sky, delta=delta, expected=expected)
 
@@ -135,31 +136,15 @@ def _ahead(executor: Executor, task, batches: Iterator) -> Iterator[list]:
         yield waiting.popleft().result()
 
 
-def _counts(sky, gaussian, additive, multiplicative, seed) -> tuple[np.ndarray, np.ndarray]:
-    drawn = clustered_counts(sky, gaussian, np.random.default_rng(seed), additive, multiplicative)
+def _counts(sky, clustering, additive, multiplicative, seed) -> tuple[np.ndarray, np.ndarray]:
+    drawn = clustered_counts(sky, clustering, np.random.default_rng(seed), additive, multiplicative)
     # the footprint stays here: it is the same for all
     return drawn.delta, drawn.expected
 
 
-def clustered_field(sky: Field, gaussian: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the lognormal field of :func:`clustered_counts`: with the same random numbers, it is the true one.
-
-    Parameters
-    ----------
-    sky, gaussian, rng
-        As there.
-
-    Returns
-    -------
-    ndarray, shape (n_pix,)
-        True overdensity on the footprint [1].
-    """
-    return drawn_lognormal(gaussian, sky.nside, rng)[sky.pixels]
-
-
 def clustered_counts(
     sky: Field,
-    gaussian: np.ndarray,
+    clustering: PixelField,
     rng: np.random.Generator,
     additive: np.ndarray | float = 0.0,
     multiplicative: np.ndarray | float = 0.0,
@@ -170,8 +155,8 @@ def clustered_counts(
     ----------
     sky : Field
         Sample whose footprint and expected counts the realisation has.
-    gaussian : ndarray, shape (lmax + 1,)
-        Spectrum of the Gaussian field behind the pixel averages, of :func:`gaussian_spectrum` [sr].
+    clustering : PixelField
+        The true field; with the same random numbers, it is what it draws itself.
     rng : numpy.random.Generator
         Source of randomness.
     additive, multiplicative : ndarray, shape (n_pix,), optional
@@ -193,7 +178,7 @@ def clustered_counts(
     The combined model of Berlfein et al. (2024), Eq. 13, before the counts are sampled; densities
     that it makes negative are zero.
     """
-    delta = clustered_field(sky, gaussian, rng)
+    delta = clustering.draw(sky.footprint, rng)
     density = np.maximum(1.0 + (1.0 + multiplicative) * delta + additive, 0.0)
     counts = _drawn_counts(sky, density, rng)
     if not counts.any():
@@ -222,21 +207,21 @@ class PixelSample:
         Footprint and expected counts; its overdensity is zero.
     spectrum : ndarray, shape (3 nside,)
         Spectrum of the pixel averages [sr].
-    gaussian : ndarray, shape (3 nside,)
-        Spectrum of the Gaussian field behind them [sr].
+    clustering : PixelField
+        The true field.
     """
 
     sky: Field
     spectrum: np.ndarray
-    gaussian: np.ndarray
+    clustering: PixelField
 
     def draw(self, seed, additive=0.0, multiplicative=0.0) -> Field:
         """Realisation from a seed, with contamination A and B of shape (n_pix,)."""
-        return clustered_counts(self.sky, self.gaussian, np.random.default_rng(seed), additive, multiplicative)
+        return clustered_counts(self.sky, self.clustering, np.random.default_rng(seed), additive, multiplicative)
 
     def truth(self, seed) -> np.ndarray:
         """True overdensity behind :meth:`draw` with the same seed, shape (n_pix,), relative to the mean of the sky."""
-        return clustered_field(self.sky, self.gaussian, np.random.default_rng(seed))
+        return self.clustering.draw(self.sky.footprint, np.random.default_rng(seed))
 
 
 def pixel_sample(
@@ -267,6 +252,5 @@ def pixel_sample(
     spectrum = shape_spectrum(default_lmax(nside)) * np.maximum(np.arange(3 * nside), 1.0) ** tilt
     spectrum *= pixel_window(nside, default_lmax(nside)) ** 2
     spectrum *= rms**2 / variance(spectrum)
-    gaussian, _ = gaussian_spectrum(spectrum)
     blank = Field(np.zeros(len(pixels)), np.full(len(pixels), float(galaxies_per_pixel)), Footprint(pixels, nside))
-    return PixelSample(blank, spectrum, gaussian)
+    return PixelSample(blank, spectrum, PixelField.of(spectrum))

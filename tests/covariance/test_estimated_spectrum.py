@@ -6,10 +6,11 @@ import pytest
 from skies import AveragedSky, ClusteredSky
 
 from sysmap_core.covariance import estimated_spectrum
-from sysmap_core.covariance.estimated_spectrum import estimate_spectrum, signal_spectrum
+from sysmap_core.covariance.estimated_spectrum import estimate_spectrum, pixel_variance, signal_spectrum
 from sysmap_core.errors import DataError
 from sysmap_core.harmonic.mode_coupling import MaskedSky, removed_power
 from sysmap_core.harmonic.spectra import pixel_window, variance
+from sysmap_core.mocks.lognormal import gaussian_spectrum
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
 from sysmap_core.templates.template_set import from_pixels
@@ -169,3 +170,18 @@ def test_maps_simulated_in_their_pixels_have_nothing_beyond(sky):
     estimates = [estimate_spectrum(sky.field(seed), sky.templates) for seed in range(24)]
     found = [variance(np.append(np.zeros(48), e.aliased)) + e.beyond for e in estimates]
     assert np.mean(found) < 0.03 * variance(sky.spectrum)
+
+
+def test_variance_of_the_pixels_is_found_where_the_spectrum_ends():
+    """A white field has a fifth of its variance where pixels resolve nothing."""
+    sky = AveragedSky(nside=16, amplitude=0.0)
+    sky.cl = np.append(0.0, np.full(3 * 64 - 1, 5e-4))
+    sky._fine_gaussian, _ = gaussian_spectrum(sky.cl)
+    fields = [sky.field(seed) for seed in range(24)]
+    found = [estimate_spectrum(field, sky.templates) for field in fields]
+    signal = [np.var(field.delta) - np.mean(field.noise.variance()) for field in fields]
+    error = np.std(signal) / np.sqrt(len(signal))
+    total, resolved = (np.mean([of(one) for one in found]) for of in (pixel_variance, lambda one: variance(one.cl)))
+    assert total == pytest.approx(np.mean(signal), abs=3 * error)
+    assert resolved < np.mean(signal) - 6 * error
+    assert pixel_variance(found[0].cl) == variance(found[0].cl)

@@ -5,15 +5,19 @@ import numpy as np
 import pytest
 from skies import ClusteredSky, one_pixel_moments
 
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
 from sysmap_core.covariance.sandwich import (
     combined_covariance,
     linear_covariance,
     linear_covariance_draws,
     ratio_null_weights,
+    sum_covariance,
 )
 from sysmap_core.harmonic.spectra import correlation_from_spectrum, spectrum_from_correlation, variance
 from sysmap_core.inference.posterior import fit_model
 from sysmap_core.methods.linear import least_squares
+from sysmap_core.mocks.lognormal import PixelField
+from sysmap_core.mocks.realisations import clustered_counts
 from sysmap_core.sky.field import Field
 from sysmap_core.sky.footprints import Footprint
 
@@ -206,3 +210,24 @@ def test_amplitudes_follow_the_mean_density_of_the_survey(sky):
     alone = np.sqrt(np.diag(linear_covariance(sky.field(0), sky.templates, sky.spectrum, a).cov))
     assert_is_scatter(found, fits, 0.05)
     assert alone[0] < 0.8 * np.std(fits, 0)[0]
+
+
+def test_errors_know_the_variance_that_a_spectrum_does_not_resolve(sky):
+    """Both fits, and sums, on fields whose pixels share only a part of their variance."""
+    estimate = replace(SpectrumEstimate.known(0.5 * sky.spectrum, 16), beyond=0.06)
+    empty, clustering = sky.field(0), PixelField.of(estimate)
+    rows = []
+    for seed in range(300):
+        field = clustered_counts(empty, clustering, np.random.default_rng([9, seed]))
+        combined = fit_model(field, sky.templates, "combined", draws=16).maximum
+        rows.append([*least_squares(field, sky.templates), *combined.b, *(sky.templates.values @ field.delta)])
+    rows = np.array(rows)
+    none = np.zeros(3)
+    linear = linear_covariance(empty, sky.templates, estimate).cov
+    draws = linear_covariance_draws(empty, sky.templates, estimate.cl[None], unresolved=estimate.unresolved)
+    np.testing.assert_allclose(draws[0], linear)
+    both = combined_covariance(empty, sky.templates, estimate, none, none, 0.3).cov
+    sums = sum_covariance(sky.templates.values, empty, estimate)
+    errors = np.sqrt(np.concatenate([np.diag(linear), np.diag(both)[3:6], np.diag(sums)]))
+    assert_is_scatter(errors, rows, 0.05)
+    assert linear_covariance(empty, sky.templates, estimate.cl).cov[0, 0] < 0.7 * linear[0, 0]

@@ -1,13 +1,24 @@
 """Lognormal fields and catalogues with a contamination that acts before the counts are sampled."""
 
+from dataclasses import replace
+
 import healpy as hp
 import numpy as np
 import pytest
 
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic.spectra import pixel_window, variance
-from sysmap_core.mocks.lognormal import expected_counts, gaussian_spectrum, lognormal_field, simulate_catalogue
+from sysmap_core.mocks.lognormal import (
+    PixelField,
+    drawn_lognormal,
+    expected_counts,
+    gaussian_spectrum,
+    lognormal_field,
+    simulate_catalogue,
+)
 from sysmap_core.samples.ls10 import LS10_SAMPLES, clustering_sigma, sample_spectrum
+from sysmap_core.sky.footprints import Footprint
 from sysmap_core.sky.pixels import pixel_counts
 from sysmap_core.sky.regrid import to_nside
 
@@ -132,3 +143,26 @@ def test_seed_fixes_the_catalogue():
 def test_field_coarser_than_the_run():
     with pytest.raises(ParameterError, match="the field has NSIDE 64 and the run 128: give a mask at NSIDE 128"):
         catalogue(nside=128)
+
+
+def test_pixel_field_has_the_variance_of_an_estimate():
+    """What the spectrum does not hold is independent from pixel to pixel."""
+    cl = CL[: 3 * 32] * pixel_window(32, 95) ** 2
+    estimate = replace(SpectrumEstimate.known(cl, 32), beyond=0.05)
+    sky, rng = Footprint(np.arange(hp.nside2npix(32)), 32), np.random.default_rng(0)
+    drawn = np.array([PixelField.of(estimate).draw(sky, rng) for _ in range(40)])
+    error = drawn.var(1).std() / np.sqrt(40)
+    assert drawn.var(1).mean() == pytest.approx(variance(cl) + 0.05, abs=3 * error)
+    assert drawn.mean() == pytest.approx(0.0, abs=3 * drawn.mean(1).std() / np.sqrt(40))
+    power = np.mean([hp.anafast(one, lmax=60)[30:] for one in drawn], axis=0).mean()
+    white = 0.05 * hp.nside2pixarea(32)
+    assert power == pytest.approx(cl[30:61].mean() + white, rel=0.05)
+    assert np.all(drawn > -1)
+
+
+def test_pixel_field_of_a_known_spectrum_has_no_other_part():
+    cl = CL[: 3 * 8] * pixel_window(8, 23) ** 2
+    sky = Footprint(np.arange(50), 8)
+    drawn = PixelField.of(cl).draw(sky, np.random.default_rng(3))
+    wanted = drawn_lognormal(gaussian_spectrum(cl)[0], 8, np.random.default_rng(3))[:50]
+    np.testing.assert_array_equal(drawn, wanted)

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sysmap_core.mocks.lognormal import PixelField
 from sysmap_core.mocks.realisations import BATCH, clustered_counts, null_realisations, pixel_sample
 
 NSIDE = 16
@@ -56,7 +57,7 @@ def test_noise_of_realisations_is_that_of_the_sample():
     sample = pixel_sample(16, 1e-3, 10.0)
     sky = replace(sample.sky, object_weight=2.5, coverage_noise=np.full(sample.sky.n_pix, 0.04))
     rng = np.random.default_rng(0)
-    deltas = np.array([clustered_counts(sky, 0.0 * sample.gaussian, rng).delta for _ in range(30)])
+    deltas = np.array([clustered_counts(sky, PixelField(0.0 * sample.spectrum), rng).delta for _ in range(30)])
     assert np.mean(sky.noise.variance()) == pytest.approx(0.25 + 0.04)
     assert np.mean(deltas**2) == pytest.approx(0.29, rel=4 * np.sqrt(2 / deltas.size))
 
