@@ -78,6 +78,23 @@ class PixelMoments:
         noise = 3.0 * nu**2 * self._power(2) + nu**3 * self.density
         return self._about_mean(4) + 6.0 * nu * self._about_mean(2, 1) + 4.0 * nu**2 * self._about_mean(1, 1) + noise
 
+    def measured_spread(self, e: np.ndarray) -> float:
+        r"""Variance of :math:`e^2` in the pixels of a sample, over that of a lognormal field.
+
+        Parameters
+        ----------
+        e : ndarray, shape (n_pix,)
+            Overdensity less its contamination [1].
+
+        Returns
+        -------
+        float
+            Ratio of the means of :math:`(e^2 - V)^2 / V^2`: one where the field is lognormal and its noise as modelled.
+        """
+        second = self.second()
+        expected = self.fourth() / second**2 - 1.0
+        return float(np.sum((e**2 / second - 1.0) ** 2) / np.sum(expected))
+
     def _about_mean(self, power: int, more: int = 0):
         """Mean of (Y - m)^power Y^more."""
         terms = (comb(power, k) * (-self.density) ** (power - k) * self._power(k + more) for k in range(power + 1))

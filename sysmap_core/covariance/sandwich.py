@@ -129,6 +129,7 @@ def combined_covariance(
     sigma: float,
     *,
     shot_aware: bool = True,
+    spread: float = 1.0,
 ) -> Calibrated:
     r"""Covariance of both amplitudes and the width, on a lognormal field.
 
@@ -147,6 +148,9 @@ def combined_covariance(
     shot_aware : bool
         Whether the likelihood that was fitted models the shot noise (else it is Eq. 17 of
         Berlfein et al. 2024).
+    spread : float
+        Variance of :math:`e^2` in a pixel over that of a lognormal field, where it was measured, see
+        :meth:`PixelMoments.measured_spread`.
 
     Returns
     -------
@@ -191,6 +195,8 @@ def combined_covariance(
     mean_response = 2.0 * model_variance - density * modelled.galaxies
     weights = _relative_to_mean(linear, square, mean_response, density, field)
     scores = _score_covariance(weights, square, moments, np.asarray(spectrum, float), field)
+    if spread != 1.0:
+        scores += (spread - 1.0) * (square * (moments.fourth() - moments.second() ** 2)) @ square.T
     inverse = np.linalg.inv(fisher)
     return Calibrated(inverse @ scores @ inverse, fisher)
 

@@ -17,6 +17,7 @@ __all__ = [
     "Verdict",
     "checked_maps",
     "comparable",
+    "contamination_metric",
     "cut_map",
     "examine",
     "exceedance",
@@ -29,7 +30,6 @@ __all__ = [
     "likelihood_ratio",
     "null_test",
     "p_text",
-    "probability_of_help",
     "rank_correlations",
     "rank_templates",
     "ratio_realisations",
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 from .amplitude_tests import NullTest, null_test
-from .decision import Verdict, probability_of_help, verdict
+from .decision import Verdict, contamination_metric, verdict
 from .held_out import PatchGain, held_out_patches, held_out_templates, squares
 from .p_values import SIGNIFICANCE, exceedance, family_wise_p, p_text, template_p
 from .ranking import (

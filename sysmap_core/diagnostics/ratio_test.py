@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 from scipy.stats import chi2
 
-from ..covariance import checked_spectrum, combined_covariance, ratio_null_weights
+from ..covariance import checked_spectrum, combined_covariance, pixel_moments, ratio_null_weights
 from ..errors import unknown_name
 from ..inference import field_rms, fit_model
 from ..mocks import PixelField, clustered_counts, map_realisations
@@ -103,28 +103,22 @@ def likelihood_ratio(
     null is too large where the templates take up much of the field.  So the weights are brought to the mean
     of a few realisations, which know it to a tenth; the shape stays analytic, without a coarse floor of p.  The
     error of that mean is part of the null, which is an F distribution where all weights are equal.
+
+    The variance of the squares in a pixel is that of the sample (:meth:`~.PixelMoments.measured_spread`): averages of
+    a field over pixels are not quite lognormal, nor is the noise of a coverage that was counted with few randoms.
     """
     _check_null(null)
     spectrum = checked_spectrum(field, templates, spectrum)
     ratio, simple = _ratio(field, templates, null, likelihood)
-    calibrated = combined_covariance(
-        field,
-        templates,
-        spectrum,
-        simple.a,
-        simple.b,
-        field_rms(simple.sigma, simple.gamma),
-        shot_aware=likelihood == "shot-noise",
-    )
-    weights = ratio_null_weights(calibrated, templates.n_sys, null)
+    lognormal, weights = _null_weights(field, templates, spectrum, simple, null, likelihood)
     rng = np.random.default_rng(seed)
     draws = rng.chisquare(1, (NULL_DRAWS, templates.n_sys)) @ weights
     if realisations:
         drawn = _realised_ratios(field, templates, null, likelihood, spectrum, simple, realisations, seed, None)
         # a mean of few realisations scatters: without its own error 5 % would be 6 % with three templates
         freedom = realisations * weights.sum() ** 2 / np.sum(weights**2)
-        draws *= drawn.mean() / weights.sum() * freedom / rng.chisquare(freedom, NULL_DRAWS)
-        weights *= drawn.mean() / weights.sum()
+        draws *= drawn.mean() / lognormal.sum() * freedom / rng.chisquare(freedom, NULL_DRAWS)
+        weights *= drawn.mean() / lognormal.sum()
     p = exceedance(ratio, draws)
     p_wilks = float(chi2.sf(ratio, templates.n_sys))
     return RatioTest(ratio, p, P_FLOOR, p_wilks, float(weights.sum()), null)
@@ -174,6 +168,16 @@ def ratio_realisations(
     spectrum = checked_spectrum(field, templates, spectrum)
     _, simple = _ratio(field, templates, null, likelihood)
     return _realised_ratios(field, templates, null, likelihood, spectrum, simple, number, seed, executor)
+
+
+def _null_weights(field, templates, spectrum, simple, null: str, likelihood: str) -> list[np.ndarray]:
+    """Weights of the null on a lognormal field, and with the spread of the squares that the sample has."""
+    moments = pixel_moments(field, templates.values, spectrum, simple.a, simple.b)
+    fitted = spectrum, simple.a, simple.b, field_rms(simple.sigma, simple.gamma)
+    known = {"shot_aware": likelihood == "shot-noise"}
+    spreads = 1.0, moments.measured_spread(field.delta - simple.a @ templates.values)
+    covs = [combined_covariance(field, templates, *fitted, **known, spread=spread) for spread in spreads]
+    return [ratio_null_weights(cov, templates.n_sys, null) for cov in covs]
 
 
 def _realised_ratios(field, templates, null, likelihood, spectrum, simple, number, seed, executor) -> np.ndarray:

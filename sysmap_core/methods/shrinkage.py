@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 SHRINKAGES = ("hierarchical", "none")
 """What the weights are made of: posterior means, or the fitted amplitudes as they are."""
@@ -18,8 +19,8 @@ SHRINKAGES = ("hierarchical", "none")
 NODES = 24
 """Sizes of the amplitudes that are summed over, for each kind of contamination."""
 
-RANGE = (1e-2, 1e2)
-"""Smallest and largest size, in units of the errors."""
+RANGE = (0.03, 30.0)
+"""Smallest and largest size, in units of the errors: one is not to be seen, the other needs no shrinkage."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,31 @@ class AmplitudePosterior:
         root = (axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T
         return self.means[node] + root @ rng.standard_normal(len(size))
 
+    def probability_nearer(self, one: np.ndarray, other: np.ndarray, metric: np.ndarray) -> float:
+        r"""Probability that one choice of amplitudes is nearer to the truth than another.
+
+        Parameters
+        ----------
+        one, other : ndarray, shape (n,)
+            Amplitudes.
+        metric : ndarray, shape (n, n)
+            Matrix G of the squared distance :math:`(\theta - \theta')^t G (\theta - \theta')`.
+
+        Returns
+        -------
+        float
+            Between zero and one; one half where both are the same.
+        """
+        direction = metric @ (one - other)
+        margin = self.means @ direction - 0.5 * (one @ metric @ one - other @ metric @ other)
+        spread = np.sqrt(np.einsum("i,nij,j->n", direction, self.covariances, direction))
+        return float(self.weights @ norm.cdf(margin / np.maximum(spread, np.finfo(float).tiny)))
+
+    def loss(self, amplitudes: np.ndarray, metric: np.ndarray) -> float:
+        """Expected squared distance of amplitudes from the truth, as in :meth:`probability_nearer`."""
+        off = amplitudes - self.mean
+        return float(off @ metric @ off + np.sum(self.cov * metric))
+
 
 def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int = 1) -> AmplitudePosterior:
     r"""Posterior of amplitudes under a prior whose widths are not known.
@@ -82,8 +108,8 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     -----
     With :math:`\theta \sim N(0, P)`, :math:`P = {\rm diag}(\tau_a^2, \ldots, \tau_b^2, \ldots)` and
     :math:`\hat\theta \sim N(\theta, C)`, the mean for given widths is :math:`P (P + C)^{-1} \hat\theta`.  The widths
-    have the probability :math:`N(\hat\theta; 0, P + C)\, p(\tau)`, with p half-Cauchy, the geometric mean of the errors
-    being its scale (Gelman 2006, Bayesian Analysis 1, 515).
+    have the probability :math:`N(\hat\theta; 0, P + C)\, p(\tau)`, with p flat in :math:`\ln\tau` over :data:`RANGE`
+    times the geometric mean of the errors.
 
     Examples
     --------
@@ -101,8 +127,6 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     gain = np.swapaxes(np.linalg.solve(total, prior[:, :, None] * np.eye(len(estimate))), 1, 2)
     means = gain @ estimate
     log_weights = -0.5 * (np.linalg.slogdet(total)[1] + np.linalg.solve(total, estimate[:, None])[..., 0] @ estimate)
-    # equal steps of ln tau: the density carries a factor tau
-    log_weights += np.sum(np.log(grid / (1.0 + grid**2)), axis=1)
     weights = np.exp(log_weights - log_weights.max())
     covariances = prior[:, :, None] * np.eye(len(estimate)) - gain * prior[:, None, :]
     return AmplitudePosterior(weights / weights.sum(), means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))

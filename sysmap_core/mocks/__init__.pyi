@@ -37,6 +37,7 @@ __all__ = [
     "simulate_shells",
     "survey_mask",
     "thinned",
+    "with_satellites",
     "write_mock",
 ]
 
@@ -64,4 +65,4 @@ from .shells import ShellMock, draw_redshifts, gaussian_field, shell_fields, she
 from .spectrum_matching import MatchedSpectrum, match_band_powers, match_correlation, match_measurement
 from .suite import log_spectrum, make_mock_catalog, make_mock_suite, sample_together
 from .suite_files import read_mock, write_mock
-from .surveys import MockSurvey, mock_survey, thinned
+from .surveys import MockSurvey, mock_survey, thinned, with_satellites

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import healpy as hp
 import numpy as np
+from astropy import units
+from astropy.coordinates import SkyCoord
 
 from ..errors import ParameterError
 from ..sky import MIN_COVERAGE, Catalogue, Counts, Field, footprint, overdensity, to_nside, uniform_randoms
@@ -136,6 +138,42 @@ def thinned(galaxies: Catalogue, completeness: np.ndarray, rng: np.random.Genera
     share = completeness[hp.ang2pix(hp.npix2nside(completeness.size), galaxies.ra, galaxies.dec, lonlat=True)]
     kept = rng.random(len(galaxies)) < share
     return Catalogue(galaxies.ra[kept], galaxies.dec[kept], 1.0 / share[kept])
+
+
+def with_satellites(
+    galaxies: Catalogue, share: float, rng: np.random.Generator, *, distance_arcmin: float = 3.0
+) -> Catalogue:
+    """Galaxies some of which have another next to them: counts that are noisier than Poisson.
+
+    Parameters
+    ----------
+    galaxies : Catalogue
+        Without weights.
+    share : float
+        Share of them that get a satellite.
+    rng : numpy.random.Generator
+        Source of randomness.
+    distance_arcmin : float
+        rms of the separation along each axis [arcmin].
+
+    Returns
+    -------
+    Catalogue
+        All of them, satellites last.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> alone = Catalogue(np.array([10.0, 20.0]), np.array([0.0, 80.0]))
+    >>> len(with_satellites(alone, 1.0, np.random.default_rng(0)))
+    4
+    """
+    hosts = np.flatnonzero(rng.random(len(galaxies)) < share)
+    places = SkyCoord(galaxies.ra[hosts], galaxies.dec[hosts], unit="deg")
+    off = np.hypot(*rng.normal(0.0, distance_arcmin / 60.0, (2, hosts.size)))
+    moved = places.directional_offset_by(rng.uniform(0.0, 360.0, hosts.size) * units.deg, off * units.deg)
+    ra, dec = np.append(galaxies.ra, moved.ra.deg), np.append(galaxies.dec, moved.dec.deg)
+    return Catalogue(ra, dec)
 
 
 def mock_survey(

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.diagnostics.decision import probability_of_help, verdict
+from sysmap_core.diagnostics.decision import contamination_metric, verdict
+from sysmap_core.harmonic.spectra import variance
 from sysmap_core.methods.decontamination import decontaminate
 
 
@@ -53,30 +56,68 @@ def test_error_of_the_ratio_is_its_scatter(sky):
     assert np.mean([v.ratio_error for v in found]) == pytest.approx(scatter, rel=0.35)
 
 
-def test_probability_is_calibrated():
-    """Among truths drawn around zero, corrections with a stated probability help that often."""
-    rng = np.random.default_rng(1)
-    root = rng.normal(size=(5, 5))
-    cov, correlation = root @ root.T / 5 + 0.1 * np.eye(5), np.eye(5) + 0.2
-    stated, helped = [], []
-    for tau in np.abs(rng.standard_cauchy(4000)) * np.exp(0.5 * np.mean(np.log(np.linalg.eigvalsh(cov)))):
-        truth = tau * rng.standard_normal(5)
-        fitted = rng.multivariate_normal(truth, cov)
-        left = fitted - truth
-        stated.append(probability_of_help(fitted, cov, correlation))
-        helped.append(left @ correlation @ left < truth @ correlation @ truth)
-    stated, helped = np.array(stated), np.array(helped)
-    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0)):
-        inside = (stated >= low) & (stated <= high)
-        error = np.sqrt(0.25 / inside.sum())
-        assert np.mean(helped[inside]) == pytest.approx(np.mean(stated[inside]), abs=3 * error)
+@pytest.fixture(scope="module")
+def both(sky):
+    return decontaminate(sky.field(0, a=[0.2, 0, 0], b=[0.4, 0, 0]), sky.templates, "GLS-comb", spectrum=sky.spectrum)
 
 
-def test_certain_cases():
-    identity = np.eye(3)
-    assert probability_of_help(np.full(3, 30.0), identity, identity) > 0.999
-    assert probability_of_help(np.full(3, 0.1), identity, identity) < 0.5
-    # the unit of the amplitudes does not matter
-    a = np.array([1.0, 2.0, -1.0])
-    one, other = (probability_of_help(s * a, s**2 * identity, identity) for s in (1.0, 1e-4))
-    assert one == pytest.approx(other, rel=1e-9)
+def test_metric_is_the_mean_square_of_a_map(sky, both):
+    """Against maps: additive contamination, and field times multiplicative contamination."""
+    values, n_pix = sky.templates.values, both.field.n_pix
+    a, b = np.array([0.1, -0.2, 0.3]), np.array([0.2, 0.1, -0.1])
+    found = np.concatenate([a, b]) @ contamination_metric(both) @ np.concatenate([a, b])
+    field = variance(sky.spectrum)
+    wanted = [np.sum((amplitudes @ values) ** 2) / n_pix for amplitudes in (a, b)]
+    assert found == pytest.approx(wanted[0] + field * wanted[1])
+    additive, same = (replace(both, model=model) for model in ("additive", "multiplicative"))
+    assert a @ contamination_metric(additive) @ a == pytest.approx(wanted[0])
+    assert a @ contamination_metric(same) @ a == pytest.approx((1.0 + field) * wanted[0])
+
+
+def test_verdict_on_both_kinds(both):
+    advice = verdict(both)
+    assert (advice.model, advice.correct) == ("combined", True)
+    assert advice.probability_b > 0.9
+    assert "That multiplicative amplitudes help beside the additive ones has more than 99 %" in advice.sentence
+    metric = contamination_metric(both)
+    theta = np.concatenate([both.a, both.b])
+    power = theta @ metric @ theta - np.sum(metric * both.cov)
+    assert advice.contamination == pytest.approx(np.sqrt(power))
+    assert advice.contamination > verdict(replace(both, model="additive")).contamination
+
+
+def test_losses_are_ordered_and_in_the_sentence(sky, both):
+    """Posterior means lose least, and what is removed follows from them."""
+    advice = verdict(both)
+    assert set(advice.losses) == {"none", "additive", "combined"}
+    assert advice.losses["combined"] < advice.losses["additive"] < advice.losses["none"]
+    assert advice.removed == pytest.approx(1 - (advice.losses["combined"] / advice.losses["none"]) ** 2)
+    assert f"take {100 * advice.removed:.0f} % of the mean square of the contamination away" in advice.sentence
+    raw = decontaminate(sky.field(0), sky.templates, "OLS", spectrum=sky.spectrum, shrinkage="none")
+    assert "posterior means" not in verdict(raw).sentence
+    assert set(verdict(raw).losses) == {"none", "additive"}
+    assert np.isnan(verdict(raw).probability_b)
+
+
+def test_amplitudes_b_that_are_noise_are_left_out(sky):
+    fits = (
+        decontaminate(sky.field(s, a=[0.3, 0.1, 0.2]), sky.templates, "GLS-comb", spectrum=sky.spectrum)
+        for s in range(12)
+    )
+    models = [verdict(fit).model for fit in fits]
+    assert set(models) <= {"additive", "combined"}
+    assert models.count("additive") >= 9
+
+
+@pytest.mark.slow
+def test_loss_that_is_expected_is_the_loss(sky):
+    """Mean over skies with amplitudes of one size, of what was expected to be left and what is."""
+    rng, expected, left = np.random.default_rng(3), [], []
+    for seed in range(60):
+        a = 0.1 * rng.standard_normal(3)
+        fit = decontaminate(sky.field(seed, a=a), sky.templates, "GLS", spectrum=sky.spectrum)
+        metric = contamination_metric(fit)
+        expected.append(verdict(fit).losses["additive"] ** 2)
+        left.append((fit.a_mean - a) @ metric @ (fit.a_mean - a))
+    error = np.std(np.array(left) - expected) / np.sqrt(len(left))
+    assert np.mean(left) == pytest.approx(np.mean(expected), abs=3 * error)

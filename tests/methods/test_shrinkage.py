@@ -30,9 +30,9 @@ def test_noise_is_shrunk():
 def test_one_width_is_the_textbook_mean():
     """For one template the mean is that of numerical integration over amplitude and width."""
     estimate, error = 0.8, 0.5
-    tau = error * np.geomspace(1e-3, 1e3, 4001)
+    tau = error * np.geomspace(0.03, 30.0, 4001)
     total = error**2 + tau**2
-    weight = np.exp(-0.5 * estimate**2 / total) / np.sqrt(total) * tau / (error**2 + tau**2)
+    weight = np.exp(-0.5 * estimate**2 / total) / np.sqrt(total)
     wanted = np.sum(weight * tau**2 / total * estimate) / weight.sum()
     found = hierarchical_posterior(np.array([estimate]), np.array([[error**2]]))
     assert found.mean[0] == pytest.approx(wanted, rel=0.02)
@@ -65,3 +65,46 @@ def test_means_lose_least_where_amplitudes_are_drawn_from_the_prior():
         losses = [np.mean((x - truth) ** 2) for x in (means, fits, 0.0 * fits)]
         # not to know the size costs an eighth of the variance of the fit where there is nothing, and less elsewhere
         assert losses[0] < min(losses[1:]) + 0.15 * np.mean(np.diag(COV))
+
+
+def test_probability_of_being_nearer_is_calibrated():
+    """Among truths drawn from the prior, the fitted amplitudes are nearer than none as often as is said."""
+    rng = np.random.default_rng(1)
+    root = rng.normal(size=(5, 5))
+    cov, metric = root @ root.T / 5 + 0.1 * np.eye(5), np.eye(5) + 0.2
+    scale = np.exp(np.mean(np.log(np.sqrt(np.diag(cov)))))
+    stated, nearer = [], []
+    for tau in scale * np.exp(rng.uniform(np.log(0.03), np.log(30.0), 2000)):
+        truth = tau * rng.standard_normal(5)
+        fitted = rng.multivariate_normal(truth, cov)
+        stated.append(hierarchical_posterior(fitted, cov).probability_nearer(fitted, 0.0 * fitted, metric))
+        left = fitted - truth
+        nearer.append(left @ metric @ left < truth @ metric @ truth)
+    stated, nearer = np.array(stated), np.array(nearer)
+    for low, high in ((0.0, 0.2), (0.2, 0.5), (0.5, 0.8), (0.8, 1.0)):
+        inside = (stated >= low) & (stated <= high)
+        error = np.sqrt(0.25 / inside.sum())
+        assert np.mean(nearer[inside]) == pytest.approx(np.mean(stated[inside]), abs=3 * error)
+
+
+def test_certain_probabilities():
+    identity, none = np.eye(3), np.zeros(3)
+    strong, weak = np.full(3, 30.0), np.full(3, 0.1)
+    assert hierarchical_posterior(strong, identity).probability_nearer(strong, none, identity) > 0.999
+    assert hierarchical_posterior(weak, identity).probability_nearer(weak, none, identity) < 0.5
+    assert hierarchical_posterior(weak, identity).probability_nearer(weak, weak, identity) == pytest.approx(0.5)
+    # the unit of the amplitudes does not matter
+    a = np.array([1.0, 2.0, -1.0])
+    one, other = (
+        hierarchical_posterior(s * a, s**2 * identity).probability_nearer(s * a, none, identity) for s in (1.0, 1e-4)
+    )
+    assert one == pytest.approx(other, rel=1e-9)
+
+
+def test_loss_is_that_of_draws():
+    found = hierarchical_posterior(np.array([0.02, 0.05, -0.01, 0.0, 0.03, -0.04]), COV, 2)
+    metric, choice = np.diag(np.arange(1.0, 7.0)) + 0.1, np.full(6, 0.01)
+    draws = np.array([found.draw(np.random.default_rng(i)) for i in range(4000)]) - choice
+    losses = np.einsum("ki,ij,kj->k", draws, metric, draws)
+    assert found.loss(choice, metric) == pytest.approx(losses.mean(), abs=4 * losses.std() / np.sqrt(4000))
+    assert found.loss(found.mean, metric) < found.loss(choice, metric)

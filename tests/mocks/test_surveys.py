@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 
 from sysmap_core.errors import ParameterError
 from sysmap_core.mocks.galaxy_spectrum import clustering_sigma
-from sysmap_core.mocks.surveys import mock_survey
+from sysmap_core.mocks.surveys import mock_survey, with_satellites
+from sysmap_core.sky.catalogues import Catalogue
 from sysmap_core.sky.counts import Counts
 
 NSIDE = 8
@@ -60,3 +62,16 @@ def test_a_survey_takes_the_coverage_of_randoms(survey):
 def test_a_field_needs_some_clustering():
     with pytest.raises(ParameterError, match="rms is 0: give a positive number"):
         mock_survey(NSIDE, 0)
+
+
+def test_satellites_are_close_and_as_many_as_asked():
+    rng = np.random.default_rng(2)
+    ra, dec = rng.uniform(0, 360, 20_000), np.degrees(np.arcsin(rng.uniform(-1, 1, 20_000)))
+    found = with_satellites(Catalogue(ra, dec), 0.2, rng, distance_arcmin=3.0)
+    added = len(found) - 20_000
+    assert added == pytest.approx(4000, abs=4 * np.sqrt(20_000 * 0.16))
+    np.testing.assert_array_equal(found.ra[:20_000], ra)
+    satellites = SkyCoord(found.ra[20_000:], found.dec[20_000:], unit="deg")
+    nearest = satellites.match_to_catalog_sky(SkyCoord(ra, dec, unit="deg"))[1].arcmin
+    # a Rayleigh distribution; hosts are a degree apart, and seldom is another galaxy nearer
+    assert np.sqrt(np.mean(np.minimum(nearest, 20.0) ** 2)) == pytest.approx(3.0 * np.sqrt(2.0), rel=0.03)
