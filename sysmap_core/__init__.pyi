@@ -44,6 +44,7 @@ __all__ = [
     "book",
     "build_maps",
     "check_nside",
+    "cleaned_correlation",
     "compute_amplitude_bias",
     "compute_covariance_matrix",
     "compute_overdensity",
@@ -127,6 +128,7 @@ __all__ = [
     "read_maps",
     "read_mock",
     "read_sdss_pixels",
+    "realised_covariance",
     "rotate_templates",
     "run_decontamination",
     "run_mcmc",
@@ -182,7 +184,15 @@ from . import (
     weights,
 )
 from .book import parameters
-from .correction import Amplitudes, Impact, TemplateCorrelations, corrected_correlation, hartlap_factor
+from .correction import (
+    Amplitudes,
+    Impact,
+    TemplateCorrelations,
+    cleaned_correlation,
+    corrected_correlation,
+    hartlap_factor,
+    realised_covariance,
+)
 from .covariance import SpectrumEstimate, estimate_spectrum, signal_spectrum
 from .diagnostics import (
     Limits,

@@ -9,6 +9,7 @@ __all__ = [
     "amplitude_products",
     "at_objects",
     "check_bins",
+    "cleaned_correlation",
     "corrected_correlation",
     "debias_diagonal",
     "debias_matrix",
@@ -17,27 +18,29 @@ __all__ = [
     "from_pixels",
     "hartlap_factor",
     "impact",
+    "lost_clustering",
     "method_marginalised",
     "observed_with_removed",
     "over_correction",
     "pixel_products",
+    "posterior_products",
     "precision_matrix",
     "read",
+    "realised_covariance",
     "sampled_products",
     "start_points",
     "turned_negative",
     "without_over_correction",
 ]
 
+from .amplitude_products import amplitude_products, debias_diagonal, debias_matrix, posterior_products
+from .cleaned import cleaned_correlation, lost_clustering, realised_covariance
 from .clustering_amplitude import Impact, amplitude_error, fitted_amplitude, hartlap_factor, impact, precision_matrix
 from .corrected import (
     Amplitudes,
     CorrectedCorrelation,
-    amplitude_products,
     check_bins,
     corrected_correlation,
-    debias_diagonal,
-    debias_matrix,
     turned_negative,
 )
 from .observed_covariance import observed_with_removed

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from ..errors import DataError, ParameterError, unknown_name
+from ..errors import DataError, ParameterError
 from ..methods import Decontamination
 from ..two_point import Correlation
+from .amplitude_products import amplitude_products, posterior_products
 from .observed_covariance import observed_with_removed
 from .template_correlations import TemplateCorrelations
-
-FORMS = ("matrix", "diagonal rotated", "diagonal")
 
 N_DRAWS = 1000
 
@@ -86,102 +85,6 @@ class Amplitudes:
         return cls(fit.a, fit.cov_a, fit.b, fit.cov_b, fit.cov_ab, fit.cov_a_draws)
 
 
-def debias_matrix(amplitudes: np.ndarray, cov: np.ndarray) -> np.ndarray:
-    r"""Unbiased products of all pairs of amplitudes.
-
-    Parameters
-    ----------
-    amplitudes : ndarray, shape (..., n_sys)
-        Amplitudes, per rms of the template.
-    cov : ndarray, shape (n_sys, n_sys)
-        Their calibrated covariance.
-
-    Returns
-    -------
-    ndarray, shape (..., n_sys, n_sys)
-        :math:`a a^t - C`.
-
-    Notes
-    -----
-    Berlfein et al. (2024), Eq. 21, for all pairs.  The matrix is of rank one less a covariance, and so not positive:
-    a projection on the positive matrices would put back half of the noise.
-    """
-    return amplitudes[..., :, None] * amplitudes[..., None, :] - cov
-
-
-def debias_diagonal(amplitudes: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    r"""Squares of amplitudes less their noise, nowhere negative.
-
-    Parameters
-    ----------
-    amplitudes : ndarray, shape (..., n_sys)
-        Amplitudes, per rms of the template.
-    variances : ndarray, shape (n_sys,)
-        Their calibrated variances.
-
-    Returns
-    -------
-    ndarray, shape (..., n_sys)
-        :math:`\max(a_i^2 - \sigma_i^2, 0)`, Berlfein et al. (2024), Eq. 21; too large on average, as
-        negative values are cut off.
-    """
-    return np.maximum(np.square(amplitudes) - variances, 0.0)
-
-
-def amplitude_products(
-    amplitudes: np.ndarray,
-    cov: np.ndarray,
-    *,
-    form: str = "matrix",
-    debias: bool = True,
-    zero_lag: np.ndarray | None = None,
-) -> np.ndarray:
-    r"""Products of amplitudes that multiply the template correlations.
-
-    Parameters
-    ----------
-    amplitudes : ndarray, shape (..., n_sys)
-        Amplitudes, per rms of the template.
-    cov : ndarray, shape (n_sys, n_sys)
-        Their calibrated covariance.
-    form : {"matrix", "diagonal rotated", "diagonal"}
-        All pairs of templates; the squares in the basis where templates are uncorrelated at one place; or those of
-        the templates as they are.
-    debias : bool
-        Whether the covariance is taken off.
-    zero_lag : ndarray, shape (n_sys, n_sys), optional
-        Covariance of the templates, for the rotated form.
-
-    Returns
-    -------
-    ndarray, shape (..., n_sys, n_sys)
-        Matrix to contract with :math:`\xi_{ij}`, in the basis of the templates.
-
-    Raises
-    ------
-    ParameterError
-        For an unknown form, or the rotated one without a covariance of the templates.
-
-    Notes
-    -----
-    Berlfein et al. (2024), Eq. 16 and appendix A, is the rotated diagonal.  The rotation makes
-    :math:`\xi_{ij}` vanish at zero separation only; what the other separations add is in the matrix form.
-    """
-    if form not in FORMS:
-        raise unknown_name("form", form, FORMS)
-    cov = cov if debias else np.zeros_like(cov)
-    if form == "matrix":
-        return debias_matrix(amplitudes, cov)
-    axes = np.eye(len(cov))
-    if form == "diagonal rotated":
-        if zero_lag is None:
-            msg = "form is 'diagonal rotated' and zero_lag is None: give the covariance of the templates"
-            raise ParameterError(msg)
-        axes = np.linalg.eigh(zero_lag)[1]
-    squares = debias_diagonal(amplitudes @ axes, np.diag(axes.T @ cov @ axes))
-    return (axes * squares[..., None, :]) @ axes.T
-
-
 def corrected_correlation(
     observed: Correlation,
     correlations: TemplateCorrelations,
@@ -207,8 +110,9 @@ def corrected_correlation(
         Covariance of the observed correlation function (rows) with what is removed from it.  For a fit with a
         spectrum and a correlation function of pixels with a covariance it is that of
         :func:`~.observed_with_removed` by default; otherwise they are taken as independent where it is left out.
-    form : {"matrix", "diagonal rotated", "diagonal"}
-        See :func:`amplitude_products`.
+    form : {"matrix", "diagonal rotated", "diagonal", "posterior"}
+        See :func:`amplitude_products`; ``posterior`` takes the products that are expected after a fit
+        (:func:`posterior_products`), which do nothing on a clean sample.
     debias : bool
         Whether the noise of the amplitudes is taken off their squares.
     n_draws : int
@@ -238,32 +142,41 @@ def corrected_correlation(
     debiased products have at one place.
     """
     check_bins(observed, correlations)
+    if form == "posterior" and isinstance(amplitudes, Amplitudes):
+        msg = "form is 'posterior' and amplitudes came without the fit whose posterior it is: give the Decontamination"
+        raise ParameterError(msg)
     if n_draws < 0:
         msg = f"n_draws is {n_draws}: give 0 for no covariance of the amplitudes, or some hundreds"
         raise ParameterError(msg)
     known = amplitudes
     if not isinstance(amplitudes, Amplitudes):
         known = Amplitudes.of(amplitudes)
-        if cov_observed_removed is None and n_draws > 1:
+        if cov_observed_removed is None and n_draws > 1 and form != "posterior":
             cov_observed_removed = _with_removed(observed, correlations, amplitudes)
     a, cov_a, b, cov_b, cov_ab = _checked_amplitudes(correlations, known)
     options = {"form": form, "debias": debias, "zero_lag": correlations.zero_lag}
 
-    def parts(a, b):
-        removed = correlations.contract(amplitude_products(a, cov_a, **options))
-        return removed, 1.0 + correlations.contract(amplitude_products(b, cov_b, **options))
+    def products(a, b):
+        return [amplitude_products(x, cov, **options) for x, cov in ((a, cov_a), (b, cov_b))]
 
-    removed, gain = parts(a, b)
+    def parts(of_a, of_b):
+        return correlations.contract(of_a), 1.0 + correlations.contract(of_b)
+
+    best = posterior_products(amplitudes) if form == "posterior" else products(a, b)
+    removed, gain = parts(*best)
     if np.any(gain < _MIN_GAIN):
         msg = f"b scales w by {np.nanmin(gain):.3g} in a bin: its square less its noise must not be near -1, check b"
         raise DataError(msg)
-    products = amplitude_products(a, cov_a, **options)
-    sampling = (correlations.contraction_error(products) / gain) ** 2
+    sampling = (correlations.contraction_error(best[0]) / gain) ** 2
     of_amplitudes = np.diag(sampling)
     if n_draws > 1:
-        joint = np.block([[cov_a, cov_ab], [cov_ab.T, cov_b]])
-        centres = _shrunk(a, cov_a, correlations.zero_lag), _shrunk(b, cov_b, correlations.zero_lag)
-        drawn = parts(*_draws(*centres, joint, known.cov_a_draws, n_draws, np.random.default_rng(seed)))
+        rng = np.random.default_rng(seed)
+        if form == "posterior":
+            drawn = parts(*posterior_products(amplitudes, n_draws, rng))
+        else:
+            joint = np.block([[cov_a, cov_ab], [cov_ab.T, cov_b]])
+            centres = _shrunk(a, cov_a, correlations.zero_lag), _shrunk(b, cov_b, correlations.zero_lag)
+            drawn = parts(*products(*_draws(*centres, joint, known.cov_a_draws, n_draws, rng)))
         of_amplitudes = of_amplitudes + np.cov((observed.w - drawn[0]) / drawn[1], rowvar=False)
     w = (observed.w - removed) / gain
     scale = np.outer(gain, gain)

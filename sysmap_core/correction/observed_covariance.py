@@ -51,17 +51,32 @@ def observed_with_removed(
     :math:`4\,{\rm tr}[(a a^t - C_a)\,(T Q g^t)\,\xi] + 2\,{\rm tr}[(g Q g^t)\,\xi]`.  Pixels count alike in
     all averages.  The skewness of a field, left out here, matters on small patches.
     """
-    values = templates.values
-    functionals = np.linalg.solve(values @ values.T, values)
-    cl = np.asarray(spectrum, float)
-    carried = correlate(functionals, cl, field.footprint)
-    carried += functionals * (field.noise.variance() + pixel_variance(spectrum) - variance(cl))
-    # an overdensity is relative to the mean density of the survey
-    carried -= carried @ field.expected[:, None] / field.expected.sum()
-    bins = angular_bins(correlations.theta_edges)
+    values, bins = templates.values, angular_bins(correlations.theta_edges)
+    carried = carried_clustering(field, templates, spectrum)
     pairs = harmonic_sums(np.ones((1, field.n_pix)), field.footprint, bins)[0]
     means = harmonic_cross_sums(np.vstack([values, carried]), carried, field.footprint, bins) / pairs
     of_templates, of_amplitudes = np.split(means, 2)
     products = np.outer(a, a) - cov_a
     crossed = np.einsum("ki,ijt,jku->tu", products, of_templates, correlations.xi, optimize=True)
     return 4.0 * crossed + 2.0 * np.einsum("ijt,iju->tu", of_amplitudes, correlations.xi)
+
+
+def carried_clustering(field: Field, templates: TemplateSet, spectrum: np.ndarray | SpectrumEstimate) -> np.ndarray:
+    r"""Covariance of the amplitudes of a linear fit with the overdensity of every pixel.
+
+    Parameters
+    ----------
+    field, templates, spectrum
+        As in :func:`observed_with_removed`.
+
+    Returns
+    -------
+    ndarray, shape (n_sys, n_pix)
+        :math:`g = H \Xi`, for amplitudes :math:`H d`, relative to the mean density of the survey.
+    """
+    values, cl = templates.values, np.asarray(spectrum, float)
+    functionals = np.linalg.solve(values @ values.T, values)
+    carried = correlate(functionals, cl, field.footprint)
+    carried += functionals * (field.noise.variance() + pixel_variance(spectrum) - variance(cl))
+    # an overdensity is relative to the mean density of the survey
+    return carried - carried @ field.expected[:, None] / field.expected.sum()

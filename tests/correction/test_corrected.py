@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.correction.corrected import (
-    FORMS,
-    Amplitudes,
-    amplitude_products,
-    corrected_correlation,
-    debias_diagonal,
-    debias_matrix,
-)
+from sysmap_core.correction.amplitude_products import posterior_products
+from sysmap_core.correction.corrected import Amplitudes, corrected_correlation
 from sysmap_core.correction.observed_covariance import observed_with_removed
 from sysmap_core.correction.template_correlations import from_harmonics
 from sysmap_core.covariance.sandwich import linear_covariance
@@ -83,49 +77,6 @@ def test_debiasing_gives_back_what_noise_takes(observed, xi, cov):
     assert "noise-debiased" in corrected.estimator
     assert not biased.debiased
     assert "noise-debiased" not in biased.estimator
-
-
-def test_products_are_unbiased(cov):
-    """The matrix over noisy amplitudes; the clipped diagonal is too large."""
-    rng = np.random.default_rng(0)
-    draws = A + rng.multivariate_normal(np.zeros(3), cov, 40_000)
-    products = debias_matrix(draws, cov)
-    error = products.std(0) / 200
-    assert np.all(np.abs(products.mean(0) - np.outer(A, A)) < 4 * error)
-    squares = debias_diagonal(draws, np.diag(cov)).mean(0)
-    assert squares[2] > 5 * error[2, 2]
-    # one over many draws is the same as one after the other
-    np.testing.assert_allclose(products[7], debias_matrix(draws[7], cov))
-
-
-def test_debiased_matrix_is_not_made_positive(cov):
-    assert np.linalg.eigvalsh(amplitude_products(A, cov)).min() < 0
-
-
-def test_forms_agree_for_uncorrelated_templates(cov):
-    """One template at a time, and templates whose rotation is no rotation."""
-    diagonal = np.diag(np.diag(cov))
-    zero_lag = np.diag([3.0, 2.0, 1.0])
-    rotated = amplitude_products(A, diagonal, form="diagonal rotated", zero_lag=zero_lag)
-    np.testing.assert_allclose(rotated, amplitude_products(A, diagonal, form="diagonal"), atol=1e-15)
-    np.testing.assert_allclose(rotated, np.diag(np.maximum(A**2 - np.diag(cov), 0)), atol=1e-15)
-
-
-def test_rotated_diagonal_is_exact_at_zero_separation(xi):
-    """There the cross terms of uncorrelated templates vanish; elsewhere they do not."""
-    rotated, full = (amplitude_products(A, NONE, form=f, zero_lag=xi.zero_lag) for f in ("diagonal rotated", "matrix"))
-    assert np.sum(rotated * xi.zero_lag) == pytest.approx(np.sum(full * xi.zero_lag), rel=1e-12)
-    assert np.any(np.abs(xi.contract(rotated) / xi.contract(full) - 1) > 0.01)
-
-
-def test_rotation_does_not_depend_on_the_order(xi, cov):
-    """Templates in another order give the same correction."""
-    order = [2, 0, 1]
-    mixed = amplitude_products(
-        A[order], cov[np.ix_(order, order)], form="diagonal rotated", zero_lag=xi.zero_lag[np.ix_(order, order)]
-    )
-    plain = amplitude_products(A, cov, form="diagonal rotated", zero_lag=xi.zero_lag)
-    np.testing.assert_allclose(mixed, plain[np.ix_(order, order)], atol=1e-12)
 
 
 def test_covariance_of_a_large_amplitude_is_linear(observed, xi):
@@ -331,8 +282,8 @@ def test_bad_options(observed, xi):
         corrected_with(observed, xi, a=A, cov_a=NONE, form="matrx")
     with pytest.raises(ParameterError, match="n_draws is -1"):
         corrected_with(observed, xi, a=A, cov_a=NONE, n_draws=-1)
-    with pytest.raises(ParameterError, match="zero_lag is None: give the covariance of the templates"):
-        amplitude_products(A, NONE, form=FORMS[1])
+    with pytest.raises(ParameterError, match="form is 'posterior' and amplitudes came without the fit"):
+        corrected_with(observed, xi, a=A, cov_a=NONE, form="posterior")
 
 
 def test_a_fit_brings_all_that_it_knows(sky, xi):
@@ -346,3 +297,30 @@ def test_a_fit_brings_all_that_it_knows(sky, xi):
     assert fit.cov_a_draws is not None
     without = corrected_correlation(seen, xi, Amplitudes.of(fit))
     assert not np.allclose(without.cov, wanted.cov, rtol=1e-3)
+
+
+def test_products_of_the_posterior_do_nothing_on_a_clean_field(sky, xi):
+    """Their curve moves less from the observed one than the debiased one, and its error is that of the posterior."""
+    moves = {form: [] for form in ("matrix", "posterior")}
+    for seed in range(12):
+        field = sky.field(seed)
+        fit = decontaminate(field, sky.templates, "GLS-comb", spectrum=sky.spectrum)
+        for form, moved in moves.items():
+            curve = corrected_correlation(measure(sky, field.delta), xi, fit, form=form, n_draws=200)
+            moved.append(curve.w - curve.observed)
+        of_a, of_b = posterior_products(fit)
+        wanted = (curve.observed - xi.contract(of_a)) / (1.0 + xi.contract(of_b))
+        np.testing.assert_allclose(curve.w, wanted)
+        assert curve.form == "posterior"
+    rms = {form: np.sqrt(np.mean(np.square(moved))) for form, moved in moves.items()}
+    assert rms["posterior"] < 0.8 * rms["matrix"]
+
+
+def test_error_of_the_posterior_form_is_that_of_its_draws(sky, xi):
+    field = sky.field(0, a=A)
+    fit = decontaminate(field, sky.templates, "GLS", spectrum=sky.spectrum)
+    seen = measure(sky, field.delta)
+    found = corrected_correlation(seen, xi, fit, form="posterior", n_draws=2000).cov_amplitudes
+    draws = np.array([fit.posterior().draw(np.random.default_rng(i)) for i in range(2000)])
+    wanted = np.cov(np.einsum("ki,kj,ijt->kt", draws, draws, xi.xi), rowvar=False)
+    np.testing.assert_allclose(np.diag(found), np.diag(wanted), rtol=0.15)
