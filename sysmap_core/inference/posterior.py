@@ -321,7 +321,8 @@ def _sampled(
     sums: PixelSums, mode: Mode, coordinates: Coordinates, sampler: str, n_draws: int, seed: int
 ) -> tuple[str, dict]:
     """Draws of one of the samplers; ``auto`` falls back on a chain when the weights are unreliable."""
-    common = {"min_efficiency": mode.efficiency, "newton_steps": mode.steps, "newton_decrement": mode.decrement}
+    floored = {"min_efficiency": mode.efficiency, "on_floor": bool(mode.efficiency < 1.05 * MIN_EFFICIENCY)}
+    common = floored | {"newton_steps": mode.steps, "newton_decrement": mode.decrement}
     found = importance_draws(sums, mode, n_draws, np.random.default_rng(seed))
     reliable = found.k_hat <= MAX_K_HAT
     if sampler == "importance" or (sampler == "auto" and reliable):
@@ -342,7 +343,7 @@ def _sampled(
 
 def _state(mode: Mode, diagnostics: dict, status: str) -> dict:
     """Diagnostics with the verdict on the fit; a bad maximum comes before a bad sampler."""
-    if mode.efficiency < 1.05 * MIN_EFFICIENCY:
+    if diagnostics["on_floor"]:
         status = f"the maximum sits on the efficiency floor of {MIN_EFFICIENCY}: mask the outliers of the templates"
     elif mode.decrement > 1e-6:
         status = f"the maximum was not reached (Newton decrement {mode.decrement:.1e})"

@@ -65,7 +65,8 @@ def decontaminate(
         :mod:`sysmap_core.methods.uncertainties`.
     shrinkage : {"hierarchical", "none"}
         What weights and cleaned map are made of: posterior means of the amplitudes, which lose least on average and
-        nothing on a clean map, or the amplitudes of the fit.  Methods that find curves keep them as they are.
+        nothing on a clean map, or the amplitudes of the fit.  Methods that find curves keep them as they are.  Where
+        a combined fit was held at the floor of its efficiency, posterior means of ``b`` are zero.
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
@@ -218,7 +219,8 @@ def _for_weights(model: str, estimate: Estimate, errors: dict, shrinkage: str) -
         return estimate
     a, b, crossed = estimate.a, estimate.b, errors["cov_ab"]
     cov = np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
-    parts = np.split(amplitude_posterior(model, a, b, cov).mean, 2 if model == "combined" else 1)
+    on_floor = bool(estimate.diagnostics.get("on_floor", False))
+    parts = np.split(amplitude_posterior(model, a, b, cov, on_floor=on_floor).mean, 2 if model == "combined" else 1)
     a_mean, b_mean = parts[0], {"additive": 0.0 * b, "multiplicative": parts[0]}.get(model, parts[-1])
     return replace(estimate, a=a_mean, b=b_mean)
 

@@ -67,7 +67,7 @@ class TwoMomentFit:
     diagnostics : dict
         ``steps`` of the conjugate gradients in all, final relative ``residual``, ``converged``,
         ``status`` in words, ``last_move`` of an amplitude between the last two evaluations of
-        the covariance in units of its error, smallest fitted ``min_efficiency``, and
+        the covariance in units of its error, smallest fitted ``min_efficiency``, whether a step ended ``on_floor``, and
         ``clipped``, the multipoles and pixels where the kernels were made positive.
     """
 
@@ -225,13 +225,15 @@ def _two_moment_result(state, cov, sigma2, before, weights, used, tolerance, hel
     scale = np.r_[np.ones(2 * n_sys), 0.5 / np.sqrt(sigma2)]
     diagnostics = _diagnostics(weights, used, tolerance)
     if held:
-        diagnostics |= {"converged": False, "status": "the efficiency 1 + B was held at its floor"}
+        status = "the efficiency 1 + B was held at its floor: b is left out of the weights"
+        diagnostics |= {"converged": False, "status": status}
     elif move > _MAX_MOVE and weights.converged:
         status = f"an amplitude still moved by {move:.1f} errors in the last step: take more steps"
         diagnostics |= {"converged": False, "status": status}
     diagnostics |= {
         "last_move": move,
         "min_efficiency": float(state.efficiency.min()),
+        "on_floor": held,
         "clipped": clipped,
     }
     cov = cov[np.ix_(kept, kept)] * np.outer(scale, scale)

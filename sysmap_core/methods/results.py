@@ -116,7 +116,12 @@ class Decontamination:
         AmplitudePosterior
             Of ``a``, for the combined model followed by ``b``.
         """
-        return amplitude_posterior(self.model, self.a, self.b, self.cov)
+        return amplitude_posterior(self.model, self.a, self.b, self.cov, on_floor=self.on_floor)
+
+    @property
+    def on_floor(self) -> bool:
+        """Whether the efficiency of a combined fit was held at its floor: then ``b`` is left out of the weights."""
+        return bool(self.diagnostics.get("on_floor", False))
 
     @property
     def status(self) -> str:

@@ -132,7 +132,9 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     return AmplitudePosterior(weights / weights.sum(), means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))
 
 
-def amplitude_posterior(model: str, a: np.ndarray, b: np.ndarray, cov: np.ndarray) -> AmplitudePosterior:
+def amplitude_posterior(
+    model: str, a: np.ndarray, b: np.ndarray, cov: np.ndarray, *, on_floor: bool = False
+) -> AmplitudePosterior:
     """Posterior of the amplitudes that a contamination model leaves free.
 
     Parameters
@@ -143,12 +145,23 @@ def amplitude_posterior(model: str, a: np.ndarray, b: np.ndarray, cov: np.ndarra
         Fitted amplitudes, per rms of the template.
     cov : ndarray, shape (2 n_sys, 2 n_sys)
         Their joint covariance.
+    on_floor : bool
+        Whether the efficiency of the fit was held at its floor.  Then ``b`` is not known, and taken to be zero.
 
     Returns
     -------
     AmplitudePosterior
         Of ``a``, for the combined model of ``a`` followed by ``b``.
     """
-    if model == "combined":
+    n_sys = len(a)
+    of_a = cov[:n_sys, :n_sys]
+    if model != "combined":
+        return hierarchical_posterior(a, of_a)
+    if not on_floor:
         return hierarchical_posterior(np.concatenate([a, b]), cov, 2)
-    return hierarchical_posterior(a, cov[: len(a), : len(a)])
+    slope = np.linalg.solve(cov[n_sys:, n_sys:], cov[n_sys:, :n_sys]).T
+    alone = hierarchical_posterior(a - slope @ b, of_a - slope @ cov[n_sys:, :n_sys])
+    means = np.hstack([alone.means, np.zeros_like(alone.means)])
+    covariances = np.zeros((len(means), 2 * n_sys, 2 * n_sys))
+    covariances[:, :n_sys, :n_sys] = alone.covariances
+    return AmplitudePosterior(alone.weights, means, covariances)

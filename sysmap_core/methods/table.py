@@ -211,7 +211,7 @@ METHODS = {
             marker="*",
             options=("likelihood", "draws"),
             resampled="combined",
-            preference=1,
+            preference=2,
             cards={"A_CMB": "a_mean", "B_CMB": "b_mean"},
         ),
         Method(
@@ -225,6 +225,7 @@ METHODS = {
             marker="P",
             options=("a", "beyond", "tolerance"),
             on_sky=True,
+            preference=1,
         ),
         Method(
             "GLS-comb",
@@ -236,7 +237,7 @@ METHODS = {
             marker="X",
             options=("beyond", "tolerance", "steps"),
             on_sky=True,
-            preference=2,
+            preference=3,
         ),
     )
 }

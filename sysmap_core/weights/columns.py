@@ -12,7 +12,7 @@ from ..sky import Catalogue, Footprint
 
 
 def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
-    """Result behind WEIGHT_SYS: the best combined one that was run, or the last when none was.
+    """Result behind WEIGHT_SYS: the first choice of those that were run and converged.
 
     Parameters
     ----------
@@ -23,7 +23,8 @@ def recommended(results: Mapping[str, Decontamination]) -> Decontamination:
     -------
     Decontamination
         One of them: that of GLS-comb where it converged, which leaves less contamination and more of the clustering
-        than the likelihood of pixels; else that of MCMC-comb.
+        than the likelihood of pixels; else that of MCMC-comb; else that of GLS, which knows no multiplicative
+        contamination.  Without any of these it is the last method that was run.
     """
     fitted = _preferred(results)
     converged = [result for result in fitted if _converged(result)]
@@ -51,8 +52,8 @@ def recommendation(results: Mapping[str, Decontamination]) -> str:
     if passed:
         return f"WEIGHT_SYS is that of {best.method}, as {' and '.join(passed)}."
     if not _preferred(results):
-        return f"WEIGHT_SYS is that of {best.method}, the last method that was run, as no combined one was."
-    ending = "" if _converged(best) else f", which did not converge ({best.status}), as no other combined method did"
+        return f"WEIGHT_SYS is that of {best.method}, the last method that was run, as none of the recommended ones was."
+    ending = "" if _converged(best) else f", which did not converge ({best.status}), as no other method did that could take its place"
     return f"WEIGHT_SYS is that of {best.method}, the first choice of those that were run{ending}."
 
 

@@ -110,6 +110,7 @@ def test_a_maximum_on_the_floor_is_reported():
     assert fit.diagnostics["min_efficiency"] >= 0.05
     assert not fit.converged
     assert "efficiency floor of 0.05: mask the outliers" in fit.status
+    assert fit.diagnostics["on_floor"] is True
 
 
 def test_uneven_coverage_fakes_no_multiplicative_amplitude():

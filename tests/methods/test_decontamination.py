@@ -317,3 +317,17 @@ def test_sub_poisson_fields_get_an_answer_or_a_sentence(kind, method):
     fit = decontaminate(field, templates, method)
     assert np.all(np.diag(fit.cov_a) > 0)
     assert np.all(np.abs(fit.a) < 5 * np.sqrt(np.diag(fit.cov_a)))
+
+
+def test_weights_on_the_efficiency_floor_leave_b_out():
+    """Of galaxies so sparse that the fit makes whole regions unseen; detections and amplitudes keep b."""
+    sky = ClusteredSky(nside=8, rms=0.3, nbar=0.6)
+    fits = (decontaminate(sky.field(s), sky.templates, "GLS-comb", spectrum=sky.spectrum) for s in range(8))
+    fit = next(one for one in fits if one.on_floor)
+    np.testing.assert_array_equal(fit.b_mean, 0.0)
+    np.testing.assert_array_equal(fit.galaxy_weights, 1.0)
+    assert np.any(fit.b != 0)
+    assert np.any(fit.a_mean != 0)
+    np.testing.assert_allclose(fit.posterior().mean, np.append(fit.a_mean, fit.b_mean))
+    raw = decontaminate(fit.field, sky.templates, "GLS-comb", spectrum=sky.spectrum, shrinkage="none")
+    np.testing.assert_array_equal(raw.b_mean, raw.b)

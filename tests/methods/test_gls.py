@@ -303,7 +303,8 @@ def test_efficiency_stays_above_its_floor(uneven, monkeypatch):
     fit = two_moment_fit(field, sky.templates, sky.spectrum)
     assert fit.diagnostics["min_efficiency"] == pytest.approx(0.9, abs=1e-6)
     assert not fit.diagnostics["converged"]
-    assert "floor" in fit.diagnostics["status"]
+    assert "floor: b is left out of the weights" in fit.diagnostics["status"]
+    assert fit.diagnostics["on_floor"]
 
 
 def test_a_fit_that_still_moves_is_reported(uneven, monkeypatch):

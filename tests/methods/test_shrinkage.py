@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sysmap_core.methods.shrinkage import hierarchical_posterior
+from sysmap_core.methods.shrinkage import amplitude_posterior, hierarchical_posterior
 
 RNG = np.random.default_rng(0)
 
@@ -108,3 +108,20 @@ def test_loss_is_that_of_draws():
     losses = np.einsum("ki,ij,kj->k", draws, metric, draws)
     assert found.loss(choice, metric) == pytest.approx(losses.mean(), abs=4 * losses.std() / np.sqrt(4000))
     assert found.loss(found.mean, metric) < found.loss(choice, metric)
+
+
+def test_b_on_the_floor_is_taken_to_be_zero():
+    """What is left is the posterior of a, given b = 0."""
+    a, b = np.array([0.05, -0.02, 0.01]), np.array([0.03, 0.06, -0.08])
+    found = amplitude_posterior("combined", a, b, COV, on_floor=True)
+    joint = np.linalg.inv(COV)
+    given = np.linalg.inv(joint[:3, :3])
+    alone = hierarchical_posterior(a + given @ joint[:3, 3:] @ b, given)
+    np.testing.assert_allclose(found.mean, np.append(alone.mean, np.zeros(3)), atol=1e-12)
+    np.testing.assert_allclose(found.cov[:3, :3], alone.cov, rtol=1e-8)
+    assert not found.cov[3:].any()
+    assert np.all(found.draw(np.random.default_rng(0))[3:] == 0)
+    free = amplitude_posterior("combined", a, b, COV)
+    assert np.all(free.mean[3:] != 0)
+    additive = amplitude_posterior("additive", a, b, COV, on_floor=True)
+    np.testing.assert_array_equal(additive.mean, hierarchical_posterior(a, COV[:3, :3]).mean)

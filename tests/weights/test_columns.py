@@ -84,11 +84,15 @@ def test_recommended_method(run):
     results["GLS-comb"] = replace(results["GLS-comb"], diagnostics={"converged": False, "status": "steps ran out"})
     assert recommended(results).method == "MCMC-comb"
     assert "is that of MCMC-comb, as GLS-comb did not converge (steps ran out)." in recommendation(results)
-    del results["MCMC-comb"]
+    results["MCMC-comb"] = replace(results["MCMC-comb"], diagnostics={"converged": False, "status": "on the floor"})
+    assert recommended(results).method == "GLS"
+    reasons = "as GLS-comb did not converge (steps ran out) and MCMC-comb did not converge (on the floor)."
+    assert recommendation(results) == f"WEIGHT_SYS is that of GLS, {reasons}"
+    del results["MCMC-comb"], results["GLS"]
     assert recommended(results).method == "GLS-comb"
-    assert "which did not converge (steps ran out), as no other combined method did" in recommendation(results)
+    assert "which did not converge (steps ran out), as no other method did that could" in recommendation(results)
     assert recommended({"OLS": results["OLS"]}).method == "OLS"
-    assert "that of OLS, the last method that was run, as no combined" in recommendation({"OLS": results["OLS"]})
+    assert "that of OLS, the last method that was run, as none of the recommended" in recommendation({"OLS": results["OLS"]})
 
 
 def test_values_at_positions(run):
