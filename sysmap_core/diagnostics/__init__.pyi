@@ -6,6 +6,7 @@ __all__ = [
     "FootprintCuts",
     "Leverage",
     "Limits",
+    "Meaning",
     "NullTest",
     "PatchGain",
     "RankCorrelations",
@@ -28,6 +29,7 @@ __all__ = [
     "held_out_templates",
     "leverage",
     "likelihood_ratio",
+    "meaning",
     "null_test",
     "p_text",
     "rank_correlations",
@@ -42,6 +44,7 @@ from .amplitude_tests import NullTest, null_test
 from .decision import Verdict, contamination_metric, verdict
 from .held_out import PatchGain, held_out_patches, held_out_templates, squares
 from .p_values import SIGNIFICANCE, exceedance, family_wise_p, p_text, template_p
+from .physical_meaning import Meaning, meaning
 from .ranking import (
     FootprintCuts,
     Leverage,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from ..errors import unknown_name
 from ..sky import Catalogue, Counts
 
 
@@ -119,6 +121,42 @@ class Sample:
     def caption(self) -> str:
         """Sample, resolution and origin, which every figure of the sample shows."""
         return f"{self.identifier}, NSIDE {self.nside}: {self.origin}"
+
+    def without_templates(self, names: Sequence[str]) -> Sample:
+        """The same sample with some of its templates left out.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Templates to leave out.
+
+        Returns
+        -------
+        Sample
+            With a note on them; the sample itself where there are none.
+
+        Raises
+        ------
+        ParameterError
+            When it has no template of such a name.
+        """
+        for name in names:
+            if name not in self.template_names:
+                raise unknown_name("template", name, self.template_names)
+        if not names:
+            return self
+        kept = np.array([name not in names for name in self.template_names])
+        truth = self.truth
+        if truth is not None:
+            truth = replace(truth, a=truth.a[kept], b=truth.b[kept])
+        return replace(
+            self,
+            maps=self.maps[kept],
+            template_names=tuple(name for name in self.template_names if name not in names),
+            truth=truth,
+            sources={name: origin for name, origin in self.sources.items() if name not in names},
+            notes=(*self.notes, f"Templates left out: {', '.join(names)}."),
+        )
 
 
 @dataclass(frozen=True)

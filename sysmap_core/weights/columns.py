@@ -52,8 +52,9 @@ def recommendation(results: Mapping[str, Decontamination]) -> str:
     if passed:
         return f"WEIGHT_SYS is that of {best.method}, as {' and '.join(passed)}."
     if not _preferred(results):
-        return f"WEIGHT_SYS is that of {best.method}, the last method that was run, as none of the recommended ones was."
-    ending = "" if _converged(best) else f", which did not converge ({best.status}), as no other method did that could take its place"
+        return f"WEIGHT_SYS is that of {best.method}, the last that was run, as none of the recommended methods was."
+    alone = f", which did not converge ({best.status}), as no other method did that could take its place"
+    ending = "" if _converged(best) else alone
     return f"WEIGHT_SYS is that of {best.method}, the first choice of those that were run{ending}."
 
 

@@ -92,7 +92,7 @@ def test_recommended_method(run):
     assert recommended(results).method == "GLS-comb"
     assert "which did not converge (steps ran out), as no other method did that could" in recommendation(results)
     assert recommended({"OLS": results["OLS"]}).method == "OLS"
-    assert "that of OLS, the last method that was run, as none of the recommended" in recommendation({"OLS": results["OLS"]})
+    assert "OLS, the last that was run, as none of the recommended" in recommendation({"OLS": results["OLS"]})
 
 
 def test_values_at_positions(run):
