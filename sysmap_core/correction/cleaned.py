@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import DataError, ParameterError
-from ..methods import Decontamination
+from ..methods import AmplitudePosterior, Decontamination
 from ..mocks import PixelField, clustered_counts, map_realisations
 from ..sky import Field
 from ..two_point import Correlation, angular_bins, harmonic_cross_sums, harmonic_sums
@@ -150,7 +150,7 @@ def realised_covariance(
     if fit.spectrum is None:
         msg = f"the fit of {fit.method} has no spectrum: give a field with pixels, whose clustering is known"
         raise DataError(msg)
-    task = _Realised(fit, PixelField.of(fit.spectrum), measure)
+    task = _Realised(fit, _left(fit), PixelField.of(fit.spectrum), measure)
     found = map_realisations(task, n_realisations, seed, executor=executor, progress=progress)
     return np.atleast_2d(np.cov(np.array(list(found)), rowvar=False))
 
@@ -160,25 +160,30 @@ class _Realised:
     """Correlation function of one realisation, from its seed."""
 
     fit: Decontamination
+    left: AmplitudePosterior
     clustering: PixelField
     measure: Callable[[Field], Correlation]
 
     def __call__(self, seed: np.random.SeedSequence) -> np.ndarray:
         fit, rng = self.fit, np.random.default_rng(seed)
         drawn = clustered_counts(fit.field, self.clustering, rng)
-        posterior, n_sys = fit.posterior(), len(fit.a)
-        off = posterior.draw(rng) - posterior.mean
+        off, n_sys = self.left.draw(rng) - self.left.mean, len(fit.a)
         of_b = {"combined": off[n_sys:], "multiplicative": off[:n_sys]}.get(fit.model, np.zeros(n_sys))
         additive, multiplicative = off[:n_sys] @ fit.templates.values, of_b @ fit.templates.values
         return self.measure(replace(drawn, delta=drawn.delta * (1.0 + multiplicative) + additive)).w
 
 
+def _left(fit: Decontamination) -> AmplitudePosterior:
+    """True amplitudes, given those in the weights."""
+    if fit.shrinkage == "hierarchical":
+        return fit.posterior()
+    free = len(fit.a) * (2 if fit.model == "combined" else 1)
+    return AmplitudePosterior(np.ones(1), np.zeros((1, free)), fit.cov[None, :free, :free])
+
+
 def _posterior_covariances(fit: Decontamination) -> tuple[np.ndarray, np.ndarray]:
     """Covariances of the amplitudes in the weights, additive and multiplicative, shape (n_sys, n_sys)."""
-    n_sys = len(fit.a)
-    if fit.shrinkage == "none":
-        return fit.cov_a, fit.cov_b
-    cov = fit.posterior().cov
+    n_sys, cov = len(fit.a), _left(fit).cov
     of_a = cov[:n_sys, :n_sys]
     of_b = {"combined": cov[n_sys:, n_sys:], "multiplicative": of_a}
     return of_a, of_b.get(fit.model, np.zeros_like(of_a))

@@ -10,9 +10,12 @@ from skies import ClusteredSky
 
 from sysmap_core.correction.cleaned import cleaned_correlation, lost_clustering, realised_covariance
 from sysmap_core.correction.corrected import corrected_correlation
+from sysmap_core.correction.observed_covariance import carried_clustering
 from sysmap_core.correction.template_correlations import from_harmonics
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.methods.decontamination import decontaminate
+from sysmap_core.methods.linear import least_squares
 from sysmap_core.two_point.of_fields import field_correlation
 
 EDGES = np.geomspace(250.0, 2000.0, 5)
@@ -122,3 +125,36 @@ def test_mistakes(sky, pairs):
             use()
     with pytest.raises(ParameterError, match="n_realisations is 1: give at least 2"):
         realised_covariance(fit, measured, n_realisations=1)
+
+
+def test_loss_of_least_squares_is_its_mean_over_clean_fields(sky, pairs):
+    """Known to some 3 % from 400 fields."""
+    losses = []
+    for seed in range(400):
+        field = sky.field(seed)
+        cleaned = field.delta - least_squares(field, sky.templates) @ sky.templates.values
+        losses.append(measured(field).w - measured(field, cleaned).w)
+    fit = decontaminate(field, sky.templates, "OLS", spectrum=sky.spectrum, shrinkage="none")
+    error = np.std(losses, axis=0) / np.sqrt(len(losses))
+    wanted = np.mean(losses, axis=0)
+    np.testing.assert_array_less(np.abs(lost_clustering(fit, pairs) - wanted), 3 * error + 0.03 * wanted)
+
+
+def test_contamination_that_may_be_left_is_in_the_error(sky):
+    """Amplitudes of either kind that are hardly known."""
+    fit = decontaminate(sky.field(0), sky.templates, "GLS-comb", spectrum=sky.spectrum, shrinkage="none")
+    common = {"n_realisations": 40, "seed": 3}
+    known = np.diag(realised_covariance(fit, measured, **common))
+    strong = {"cov_a": np.eye(3), "cov_ab": np.zeros((3, 3))}
+    assert np.all(np.diag(realised_covariance(replace(fit, **strong), measured, **common)) > 3 * known)
+    strong = {"cov_b": np.eye(3), "cov_ab": np.zeros((3, 3))}
+    assert np.all(np.diag(realised_covariance(replace(fit, **strong), measured, **common))[:2] > 1.3 * known[:2])
+
+
+def test_amplitudes_carry_what_a_spectrum_does_not_resolve(sky):
+    """Without power in the spectrum, each pixel carries its own noise and unresolved variance."""
+    field, values = sky.field(0), sky.templates.values
+    alone = replace(SpectrumEstimate.known(np.zeros(48), 16), beyond=0.06)
+    wanted = np.linalg.solve(values @ values.T, values) * (field.noise.variance() + 0.06)
+    wanted -= wanted @ field.expected[:, None] / field.expected.sum()
+    np.testing.assert_allclose(carried_clustering(field, sky.templates, alone), wanted, atol=1e-12)

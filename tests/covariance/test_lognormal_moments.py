@@ -30,3 +30,18 @@ def test_counted_coverage(nbar, randoms):
     for power, one in zip((2, 3, 4), found, strict=True):
         sample = e**power
         assert one[0] == pytest.approx(sample.mean(), abs=4 * sample.std() / np.sqrt(n))
+
+
+def test_spread_of_squares_is_one_for_what_is_modelled():
+    """And more for a field with a longer tail of the same variance; 100 000 pixels know it to some per cent."""
+    rng, n, sigma2 = np.random.default_rng(1), 100_000, 0.09
+    moments = PixelMoments(sigma2, CountNoise.poisson(np.full(n, 30.0)), np.ones(n), np.ones(n))
+
+    def spread(shift):
+        width = np.sqrt(np.log1p(sigma2 / shift**2))
+        delta = shift * np.expm1(width * rng.standard_normal(n) - width**2 / 2)
+        return moments.measured_spread(rng.poisson(30.0 * np.maximum(1.0 + delta, 0.0)) / 30.0 - 1.0)
+
+    assert spread(1.0) == pytest.approx(1.0, abs=0.06)
+    assert spread(0.5) > 1.3
+    assert spread(3.0) < 0.9

@@ -231,3 +231,14 @@ def test_errors_know_the_variance_that_a_spectrum_does_not_resolve(sky):
     errors = np.sqrt(np.concatenate([np.diag(linear), np.diag(both)[3:6], np.diag(sums)]))
     assert_is_scatter(errors, rows, 0.05)
     assert linear_covariance(empty, sky.templates, estimate.cl).cov[0, 0] < 0.7 * linear[0, 0]
+
+
+def test_variance_that_is_not_shared_is_scaled_by_the_efficiency(sky):
+    """Without any power in the spectrum, errors are those of noise and unresolved variance alone."""
+    field, values = sky.field(0), sky.templates.values
+    alone = replace(SpectrumEstimate.known(np.zeros(48), 16), beyond=0.06)
+    b = np.array([0.1, -0.05, 0.05])
+    inverse = np.linalg.inv(values @ values.T)
+    local = field.noise.variance() + 0.06 * (1.0 + b @ values) ** 2
+    wanted = inverse @ (values * local) @ values.T @ inverse
+    np.testing.assert_allclose(linear_covariance(field, sky.templates, alone, b=b).cov, wanted, rtol=1e-6)

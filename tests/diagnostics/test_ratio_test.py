@@ -1,10 +1,13 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.stats import f
 from skies import ClusteredSky, Observed
 
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
+from sysmap_core.covariance.lognormal_moments import pixel_moments
 from sysmap_core.diagnostics import ratio_test
 from sysmap_core.diagnostics.p_values import exceedance
 from sysmap_core.diagnostics.ratio_test import likelihood_ratio, ratio_realisations
@@ -102,3 +105,23 @@ def test_null_knows_that_its_mean_is_an_estimate(sky, monkeypatch):
     wanted = f.sf(15.0 / 6.0, 3, 60)
     assert found.p == pytest.approx(wanted, abs=4 * np.sqrt(wanted / 1e5))
     assert found.null_mean == pytest.approx(6.0)
+
+
+def test_null_has_the_spread_of_the_sample(sky):
+    """Fields with a long tail in every pixel: a lognormal null would be too small by half."""
+    field, sigma2, shift = sky.field(0), 0.09, 0.4
+    spectrum = replace(SpectrumEstimate.known(1e-4 * sky.spectrum, 16), beyond=sigma2)
+    width, tests = np.sqrt(np.log1p(sigma2 / shift**2)), []
+    for seed in range(100):
+        rng = np.random.default_rng([5, seed])
+        delta = shift * np.expm1(width * rng.standard_normal(field.n_pix) - width**2 / 2)
+        counts = rng.poisson(field.expected * (1.0 + delta))
+        expected = field.expected * counts.sum() / field.expected.sum()
+        drawn = replace(field, delta=counts / expected - 1.0, expected=expected)
+        tests.append(likelihood_ratio(drawn, sky.templates, spectrum=spectrum, realisations=0))
+    ratios, nulls = np.array([t.ratio for t in tests]), np.array([t.null_mean for t in tests])
+    error = ratios.std() / 10.0
+    assert ratios.mean() == pytest.approx(nulls.mean(), abs=3 * error + 0.1 * ratios.mean())
+    moments = pixel_moments(drawn, sky.templates.values, spectrum)
+    lognormal = nulls.mean() / moments.measured_spread(drawn.delta)
+    assert ratios.mean() - 3 * error > lognormal

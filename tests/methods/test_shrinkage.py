@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from sysmap_core.methods.shrinkage import amplitude_posterior, hierarchical_posterior
+from sysmap_core.methods.shrinkage import AmplitudePosterior, amplitude_posterior, hierarchical_posterior
 
 RNG = np.random.default_rng(0)
 
@@ -125,3 +126,13 @@ def test_b_on_the_floor_is_taken_to_be_zero():
     assert np.all(free.mean[3:] != 0)
     additive = amplitude_posterior("additive", a, b, COV, on_floor=True)
     np.testing.assert_array_equal(additive.mean, hierarchical_posterior(a, COV[:3, :3]).mean)
+
+
+def test_nearer_is_beyond_the_middle():
+    """For one normal amplitude, one choice is nearer than another where the truth lies beyond their middle."""
+    known = AmplitudePosterior(np.ones(1), np.array([[0.7]]), np.array([[[0.09]]]))
+    for one, other in ((1.0, 0.0), (0.0, 1.0), (2.0, 0.5)):
+        beyond = norm.cdf((0.7 - 0.5 * (one + other)) / 0.3)
+        wanted = beyond if one > other else 1.0 - beyond
+        found = known.probability_nearer(np.array([one]), np.array([other]), np.array([[4.0]]))
+        assert found == pytest.approx(wanted)

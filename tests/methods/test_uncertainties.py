@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skies import ClusteredSky
 
-from sysmap_core.covariance.sandwich import combined_covariance, linear_covariance
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
+from sysmap_core.covariance.sandwich import combined_covariance, linear_covariance, linear_covariance_draws
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.methods.decontamination import decontaminate
 from sysmap_core.methods.uncertainties import MAX_ABSORBED, absorbed_share
@@ -56,3 +59,13 @@ def test_realisations_keep_how_a_and_b_vary_together():
     assert np.abs(fit.cov_ab).max() > 0
     standins = standardise(np.array([sky.coverage * np.arange(768)]), ["ramp"], sky.pixels)
     assert decontaminate(sky.field(0), standins, "OLS", **options).covariance == "realisations"
+
+
+def test_likely_covariances_hold_what_a_spectrum_does_not_resolve():
+    """Of the linear fit: those of the spectra themselves, with the same variance beyond."""
+    sky = ClusteredSky(nside=16)
+    known = SpectrumEstimate.known(sky.spectrum, 16)
+    estimate = replace(known, draws=np.array([2.0 * sky.spectrum]), beyond=0.05)
+    fit = decontaminate(sky.field(0), sky.templates, "OLS", spectrum=estimate)
+    wanted = linear_covariance_draws(fit.field, sky.templates, estimate.draws, fit.a, fit.b, unresolved=0.05)
+    np.testing.assert_allclose(fit.cov_a_draws, wanted, rtol=1e-8)
