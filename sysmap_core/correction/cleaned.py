@@ -56,6 +56,21 @@ def cleaned_correlation(
     -----
     :math:`w = [w_{\rm map} + L] / (1 + \sum \Sigma^b_{ij} \xi_{ij})` with the loss L of :func:`lost_clustering` and the
     posterior covariance :math:`\Sigma` of the amplitudes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sysmap_core import decontaminate, field_correlation, standardise
+    >>> from sysmap_core.correction import from_harmonics
+    >>> from sysmap_core.mocks import pixel_sample
+    >>> from sysmap_core.templates import synthetic_maps
+    >>> field, edges = pixel_sample(16, 0.3, 50.0).draw(1), np.geomspace(300, 1200, 4)
+    >>> maps = synthetic_maps(16, ["white_noise"], np.random.default_rng(0))
+    >>> fit = decontaminate(field, standardise(maps, ["depth"], field.footprint), "GLS")
+    >>> pairs = from_harmonics(fit.templates, edges_arcmin=edges, weights=field.expected)
+    >>> measured = field_correlation(field, fit.cleaned, edges_arcmin=edges, engine="harmonic")
+    >>> len(cleaned_correlation(measured, pairs, fit).w)
+    3
     """
     check_bins(measured, correlations)
     _, of_b = _posterior_covariances(fit)

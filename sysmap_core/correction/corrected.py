@@ -186,7 +186,7 @@ def corrected_correlation(
     found = {
         "w": w,
         "cov": cov if n_draws > 1 else observed.cov,
-        "estimator": f"{observed.estimator}, Eqs. 15-16{', noise-debiased' if debias else ''}",
+        "estimator": f"{observed.estimator}, Eqs. 15-16{_kind(form, debias)}",
         "observed": observed.w,
         "removed": removed,
         "gain": gain,
@@ -199,6 +199,10 @@ def corrected_correlation(
     facts = {"form": form, "debiased": debias, "flagged_bins": np.flatnonzero(found["flagged"]).tolist()}
     found["metadata"] = {**observed.metadata, **facts}
     return CorrectedCorrelation(**{f.name: getattr(observed, f.name) for f in fields(Correlation)} | found)
+
+
+def _kind(form: str, debias: bool) -> str:
+    return ", products of the posterior" if form == "posterior" else ", noise-debiased" if debias else ""
 
 
 def turned_negative(w: np.ndarray, observed: np.ndarray) -> np.ndarray:

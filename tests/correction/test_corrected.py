@@ -312,6 +312,7 @@ def test_products_of_the_posterior_do_nothing_on_a_clean_field(sky, xi):
         wanted = (curve.observed - xi.contract(of_a)) / (1.0 + xi.contract(of_b))
         np.testing.assert_allclose(curve.w, wanted)
         assert curve.form == "posterior"
+        assert curve.estimator.endswith("Eqs. 15-16, products of the posterior")
     rms = {form: np.sqrt(np.mean(np.square(moved))) for form, moved in moves.items()}
     assert rms["posterior"] < 0.8 * rms["matrix"]
 

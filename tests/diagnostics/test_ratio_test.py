@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import f
 from skies import ClusteredSky, Observed
 
-from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate
+from sysmap_core.covariance.estimated_spectrum import SpectrumEstimate, checked_spectrum
 from sysmap_core.covariance.lognormal_moments import pixel_moments
 from sysmap_core.diagnostics import ratio_test
 from sysmap_core.diagnostics.p_values import exceedance
@@ -79,7 +79,11 @@ def test_null_has_the_mean_of_its_realisations(sky, null):
     field = sky.field(1)
     drawn = ratio_realisations(field, sky.templates, number=8, **common)
     test = likelihood_ratio(field, sky.templates, realisations=8, **common)
-    assert test.null_mean == pytest.approx(drawn.mean(), rel=1e-9)
+    simple = ratio_test._ratio(field, sky.templates, null, "shot-noise")[1]
+    spectrum = checked_spectrum(field, sky.templates, sky.spectrum)
+    lognormal, measured = ratio_test._null_weights(field, sky.templates, spectrum, simple, null, "shot-noise")
+    # with the spread of the squares of this field in place of that of a lognormal one
+    assert test.null_mean == pytest.approx(drawn.mean() * measured.sum() / lognormal.sum(), rel=1e-9)
     alone = likelihood_ratio(field, sky.templates, realisations=0, **common)
     assert alone.ratio == test.ratio
     assert (alone.p > test.p) == (alone.null_mean > test.null_mean)

@@ -11,7 +11,13 @@ import pytest
 from skies import ClusteredSky
 
 from sysmap_core import decontaminate, likelihood_ratio, null_realisations, verdict
-from sysmap_core.covariance import checked_spectrum, combined_covariance, linear_covariance, sum_covariance
+from sysmap_core.covariance import (
+    SpectrumEstimate,
+    checked_spectrum,
+    combined_covariance,
+    linear_covariance,
+    sum_covariance,
+)
 from sysmap_core.diagnostics import rank_templates
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.harmonic import Transforms, masked_alm
@@ -132,11 +138,14 @@ DOORS = {
 
 @pytest.mark.parametrize("door", DOORS)
 def test_a_spectrum_may_be_an_array_or_an_estimate(sky, door):
+    """An array is a spectrum that is known and all there is; an estimate has the variance beyond it as well."""
     field, templates = sky.field(1), sky.templates
     estimate = checked_spectrum(field, templates)
-    np.testing.assert_allclose(
-        DOORS[door](field, templates, estimate), DOORS[door](field, templates, estimate.cl), rtol=1e-10
-    )
+    known = SpectrumEstimate.known(estimate.cl, templates.nside)
+    by_array = DOORS[door](field, templates, estimate.cl)
+    np.testing.assert_allclose(DOORS[door](field, templates, known), by_array, rtol=1e-10)
+    assert estimate.unresolved > 0
+    assert not np.allclose(DOORS[door](field, templates, estimate), by_array, rtol=1e-4)
 
 
 @pytest.mark.parametrize("fit", [generalised_least_squares, two_moment_fit])
