@@ -105,7 +105,7 @@ class SpectrumEstimate:
     @property
     def unresolved(self) -> float:
         """Variance of the pixel averages that is not in ``cl``: pixels next to each other hardly share it [1]."""
-        return variance(self.with_aliased) - variance(self.cl) + self.beyond
+        return variance(np.concatenate([np.zeros_like(self.cl), self.aliased])) + self.beyond
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.cl, dtype=dtype, copy=copy)

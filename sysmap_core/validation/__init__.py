@@ -1,5 +1,5 @@
-"""Closed loops with known truth: contamination injected into catalogues, and intervals checked against their
-coverage.
+"""Closed loops with known truth: contamination injected into catalogues, intervals checked against their coverage,
+and surveys that share nothing with the methods that are compared on them.
 
 What is drawn comes from ``mocks``.
 """

@@ -1,6 +1,8 @@
 __all__ = [
     "RESPONSES",
     "Injection",
+    "PlacedSurvey",
+    "TailedSurveys",
     "coverage",
     "inject",
     "injections",
@@ -13,3 +15,4 @@ __all__ = [
 
 from .calibration import coverage, likelihood_pixels, orthonormal_templates, uniform_band, weighted_rank
 from .injection import RESPONSES, Injection, inject, injections, respond
+from .tailed_surveys import PlacedSurvey, TailedSurveys
