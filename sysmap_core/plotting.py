@@ -286,7 +286,7 @@ def weight_histograms(columns: Mapping[str, np.ndarray]) -> Figure:
         ax.hist(weights, bins, histtype="step", lw=1.6, color=colour(name), label=f"{label(name)}")
     ax.set(yscale="log", xlabel="weight of a galaxy [1]", ylabel="pixels per bin")
     ax.axvline(1.0, color="0.5", lw=0.8)
-    ax.legend()
+    legend_below(ax)
     return fig
 
 
