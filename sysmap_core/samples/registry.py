@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from ..errors import MissingDataError, ParameterError, unknown_name
+from ..errors import DataError, MissingDataError, ParameterError, unknown_name
 from ..files import checksum, folder
 from ..sky import Counts, check_nside, read_catalogue, usable
 from ..templates import Conditions, read_templates
@@ -21,6 +20,12 @@ LRG = SampleInfo("desi_lrg_decals", "DESI luminous red galaxy targets, DECaLS", 
 
 SAMPLES: Mapping[str, SampleInfo] = MappingProxyType({info.identifier: info for info in (*LS10_SAMPLES, LRG)})
 """All samples by identifier."""
+
+SUFFIXES = (".fits", ".fits.gz", ".FITS", ".fit")
+"""Endings of the files of a catalogue."""
+
+SHOWN = 6
+"""Files of a folder that a message names."""
 
 
 def find_sample(name: str | float) -> SampleInfo:
@@ -65,7 +70,7 @@ def load_sample(
     template_frame: str | None = None,
     seed: int = 0,
 ) -> Sample:
-    """Load a sample, or simulate it when its catalogues are not there.
+    """Load a sample, or simulate it when no folder of catalogues is given.
 
     Parameters
     ----------
@@ -74,8 +79,8 @@ def load_sample(
     nside : int
         Resolution of the run.
     data_dir : str or Path, optional
-        Folder with ``{identifier}_DATA.fits`` and ``{identifier}_RAND.fits``.  Of
-        desi_lrg_decals, the folder of its files (environment variable SYSMAP_DATA by default).
+        Folder with ``{identifier}_DATA.fits`` and ``{identifier}_RAND.fits``, or with another of :data:`SUFFIXES`;
+        without it the sample is simulated.  Of desi_lrg_decals, the folder of its files (environment variable SYSMAP_DATA by default).
     template_dir : str or Path, optional
         Folder of template maps, see :func:`~.read_templates`.
         Simulated samples have simulated templates without it.
@@ -94,8 +99,8 @@ def load_sample(
     ParameterError
         When the sample is not known, or is not available at this resolution.
     MissingDataError
-        When a folder or file that was asked for is not there, one of two catalogues is
-        missing, or real catalogues come without real templates.
+        When a folder or file that was asked for is not there, a catalogue is missing, or real catalogues come
+        without real templates.
     DataError
         When files do not hold what they should.
     """
@@ -107,14 +112,9 @@ def load_sample(
             raise ParameterError(msg)
         return _load_lrg(nside, data_dir)
     templates = _read_templates(template_dir, nside, template_ordering, template_frame) if template_dir else None
-    paths = _catalogue_paths(info, data_dir) if data_dir else None
-    if paths:
-        return _read_ls10(info, nside, paths, templates)
-    sample = simulate_sample(info, nside, seed, templates)
-    if not data_dir:
-        return sample
-    searched = f"{data_dir} was searched and has neither {info.identifier}_DATA.fits nor {info.identifier}_RAND.fits."
-    return replace(sample, notes=(*sample.notes, searched))
+    if data_dir:
+        return _read_ls10(info, nside, _catalogue_paths(info, data_dir), templates)
+    return simulate_sample(info, nside, seed, templates)
 
 
 def _load_lrg(nside: int, data_dir: str | Path | None) -> Sample:
@@ -145,15 +145,25 @@ def _load_lrg(nside: int, data_dir: str | Path | None) -> Sample:
     )
 
 
-def _catalogue_paths(info: SampleInfo, data_dir: str | Path) -> tuple[Path, Path] | None:
+def _catalogue_paths(info: SampleInfo, data_dir: str | Path) -> list[Path]:
+    """Files of galaxies and randoms; a folder that was given is never passed over for a simulation."""
     top = folder(data_dir, "data_dir")
-    paths = tuple(top / f"{info.identifier}_{kind}.fits" for kind in ("DATA", "RAND"))
-    there = [path.is_file() for path in paths]
-    if any(there) and not all(there):
-        have, lack = paths if there[0] else paths[::-1]
-        msg = f"{have.name} is in {top} and {lack.name} is not: galaxies and randoms are needed, or none to simulate"
+    there = sorted(path.name for path in top.iterdir())
+    stems = [f"{info.identifier}_{kind}" for kind in ("DATA", "RAND")]
+    found = [[name for name in there if name in {stem + suffix for suffix in SUFFIXES}] for stem in stems]
+    for names in found:
+        if len(names) > 1:
+            msg = f"{' and '.join(names)} are both in {top}: leave one of them"
+            raise DataError(msg)
+    lacking = [f"{stem}.fits" for stem, names in zip(stems, found, strict=True) if not names]
+    if lacking:
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        holds = f"it holds {', '.join(there[:SHOWN])}{more}" if there else "it is empty"
+        msg = (
+            f"data_dir {top} lacks {' and '.join(lacking)}, {holds}: rename the files, or give no data_dir to simulate"
+        )
         raise MissingDataError(msg)
-    return paths if all(there) else None
+    return [top / name for names in found for name in names]
 
 
 def _read_templates(template_dir: str | Path, nside: int, ordering: str | None, frame: str | None) -> Conditions:

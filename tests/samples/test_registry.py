@@ -1,5 +1,7 @@
 """Samples by name: found, read, or simulated and labelled so."""
 
+import gzip
+
 import healpy as hp
 import numpy as np
 import pytest
@@ -95,10 +97,32 @@ def test_simulated_without_folders():
     assert len(sample.notes) == 3
 
 
-def test_simulated_when_the_folder_has_neither_catalogue(tmp_path, template_dir):
-    sample = load_sample("11.5", NSIDE, data_dir=tmp_path, template_dir=template_dir)
-    assert sample.simulated
-    assert f"{tmp_path} was searched and has neither {INFO.identifier}_DATA.fits" in sample.notes[-1]
+def test_a_folder_without_the_catalogues_is_never_passed_over_for_a_simulation(tmp_path):
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    lacks = rf"{INFO.identifier}_DATA.fits and {INFO.identifier}_RAND.fits, it is empty: rename the files, or give no"
+    with pytest.raises(MissingDataError, match=lacks):
+        load_sample("11.5", NSIDE, data_dir=folder)
+    for i in range(8):
+        (folder / f"galaxies{i}.fits").touch()
+    with pytest.raises(MissingDataError, match=r"it holds galaxies0.fits, .*, galaxies5.fits and 2 more: rename"):
+        load_sample("11.5", NSIDE, data_dir=folder)
+
+
+@pytest.mark.parametrize("suffix", [".fits.gz", ".FITS"])
+def test_catalogues_with_other_endings(data_dir, template_dir, suffix):
+    wanted = load_sample("11.5", NSIDE, data_dir=data_dir, template_dir=template_dir)
+    path = data_dir / f"{INFO.identifier}_DATA.fits"
+    content = path.read_bytes()
+    other = data_dir / f"{INFO.identifier}_DATA{suffix}"
+    other.write_bytes(gzip.compress(content) if suffix.endswith("gz") else content)
+    with pytest.raises(DataError, match=r"_DATA.* and .*_DATA.* are both in .*: leave one of them"):
+        load_sample("11.5", NSIDE, data_dir=data_dir, template_dir=template_dir)
+    path.unlink()
+    sample = load_sample("11.5", NSIDE, data_dir=data_dir, template_dir=template_dir)
+    assert not sample.simulated
+    np.testing.assert_array_equal(sample.galaxy_counts, wanted.galaxy_counts)
+    assert other.name in sample.sources
 
 
 def test_simulated_with_given_templates(template_dir):
@@ -135,7 +159,9 @@ def test_catalogues_from_files_need_templates(data_dir):
 @pytest.mark.parametrize(("gone", "left"), [("DATA", "RAND"), ("RAND", "DATA")])
 def test_one_of_two_catalogues(data_dir, gone, left):
     (data_dir / f"{INFO.identifier}_{gone}.fits").unlink()
-    with pytest.raises(MissingDataError, match=rf"_{left}.fits is in .* and .*_{gone}.fits is not: galaxies and rand"):
+    with pytest.raises(
+        MissingDataError, match=rf"lacks {INFO.identifier}_{gone}.fits, it holds .*_{left}.fits: rename"
+    ):
         load_sample("11.5", NSIDE, data_dir=data_dir)
 
 
