@@ -80,7 +80,8 @@ def load_sample(
         Resolution of the run.
     data_dir : str or Path, optional
         Folder with ``{identifier}_DATA.fits`` and ``{identifier}_RAND.fits``, or with another of :data:`SUFFIXES`;
-        without it the sample is simulated.  Of desi_lrg_decals, the folder of its files (environment variable SYSMAP_DATA by default).
+        without it the sample is simulated.  Of desi_lrg_decals, the folder of its files (environment variable
+        SYSMAP_DATA by default).
     template_dir : str or Path, optional
         Folder of template maps, see :func:`~.read_templates`.
         Simulated samples have simulated templates without it.
