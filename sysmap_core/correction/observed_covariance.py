@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..covariance import SpectrumEstimate, pixel_variance
-from ..harmonic import correlate, variance
+from ..covariance import SpectrumEstimate, unresolved_variance
+from ..harmonic import correlate
 from ..sky import Field
 from ..templates import TemplateSet
 from ..two_point import angular_bins, harmonic_cross_sums, harmonic_sums
@@ -74,9 +74,9 @@ def carried_clustering(field: Field, templates: TemplateSet, spectrum: np.ndarra
     ndarray, shape (n_sys, n_pix)
         :math:`g = H \Xi`, for amplitudes :math:`H d`, relative to the mean density of the survey.
     """
-    values, cl = templates.values, np.asarray(spectrum, float)
+    values = templates.values
     functionals = np.linalg.solve(values @ values.T, values)
-    carried = correlate(functionals, cl, field.footprint)
-    carried += functionals * (field.noise.variance() + pixel_variance(spectrum) - variance(cl))
+    carried = correlate(functionals, np.asarray(spectrum, float), field.footprint)
+    carried += functionals * (field.noise.variance() + unresolved_variance(spectrum))
     # an overdensity is relative to the mean density of the survey
     return carried - carried @ field.expected[:, None] / field.expected.sum()

@@ -13,9 +13,17 @@ __all__ = [
     "ratio_null_weights",
     "signal_spectrum",
     "sum_covariance",
+    "unresolved_variance",
 ]
 
-from .estimated_spectrum import SpectrumEstimate, checked_spectrum, estimate_spectrum, pixel_variance, signal_spectrum
+from .estimated_spectrum import (
+    SpectrumEstimate,
+    checked_spectrum,
+    estimate_spectrum,
+    pixel_variance,
+    signal_spectrum,
+    unresolved_variance,
+)
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 from .sandwich import (
     Calibrated,

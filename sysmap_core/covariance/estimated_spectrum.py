@@ -124,8 +124,23 @@ def pixel_variance(spectrum: np.ndarray | SpectrumEstimate) -> float:
     float
         For an estimate with what its multipoles do not resolve.
     """
-    resolved = variance(np.asarray(spectrum, float))
-    return resolved + (spectrum.unresolved if isinstance(spectrum, SpectrumEstimate) else 0.0)
+    return variance(np.asarray(spectrum, float)) + unresolved_variance(spectrum)
+
+
+def unresolved_variance(spectrum: np.ndarray | SpectrumEstimate) -> float:
+    """Variance of the pixel averages that a spectrum does not hold [1]: none for an array, which is all there is.
+
+    Parameters
+    ----------
+    spectrum : ndarray, shape (lmax + 1,), or SpectrumEstimate
+        As in :func:`pixel_variance`.
+
+    Returns
+    -------
+    float
+        Of an estimate, its ``unresolved``.
+    """
+    return spectrum.unresolved if isinstance(spectrum, SpectrumEstimate) else 0.0
 
 
 def checked_spectrum(

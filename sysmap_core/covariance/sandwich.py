@@ -16,7 +16,7 @@ import numpy as np
 from ..harmonic import cross_spectra, harmonic_products, masked_alm, variance
 from ..sky import CountNoise, Field
 from ..templates import TemplateSet
-from .estimated_spectrum import SpectrumEstimate, pixel_variance
+from .estimated_spectrum import SpectrumEstimate, unresolved_variance
 from .lognormal_moments import PixelMoments, moment_spectra, pixel_moments
 
 
@@ -66,8 +66,8 @@ def linear_covariance(
     fisher = templates.values @ templates.values.T
     if spectrum is None:
         return Calibrated(np.linalg.inv(fisher), fisher)
-    unresolved = pixel_variance(spectrum) - variance(np.asarray(spectrum, float))
-    draws = linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b, unresolved=unresolved)
+    beyond = {"unresolved": unresolved_variance(spectrum)}
+    draws = linear_covariance_draws(field, templates, np.atleast_2d(spectrum), a, b, **beyond)
     return Calibrated(draws[0], fisher)
 
 
@@ -284,5 +284,5 @@ def sum_covariance(rows: np.ndarray, field: Field, spectrum: np.ndarray | Spectr
     weights = _relative_to_mean(rows, none, none[0], np.ones(field.n_pix), field)
     alms = masked_alm(weights, field.footprint)
     signal = harmonic_products(alms, alms, cl / field.footprint.pixel_area**2)
-    local = field.noise.variance() + pixel_variance(spectrum) - variance(cl)
+    local = field.noise.variance() + unresolved_variance(spectrum)
     return signal + (weights * local) @ weights.T

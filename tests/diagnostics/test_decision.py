@@ -32,6 +32,17 @@ def test_verdict_on_clean_fields_is_mostly_not_to_correct(sky):
     assert no.sentence.startswith("**Do not correct** this sample")
 
 
+def test_to_correct_is_what_is_more_likely_than_not(sky):
+    """On fields whose contamination is about that of the error of the fit."""
+    fits = (decontaminate(sky.field(s, a=[0, 0, 0.06]), sky.templates, "OLS", spectrum=sky.spectrum) for s in range(40))
+    advices = [verdict(fit) for fit in fits]
+    assert any(0.5 < a.probability < 0.8 for a in advices)
+    assert any(0.2 < a.probability < 0.5 for a in advices)
+    for advice in advices:
+        assert advice.correct == (advice.probability > 0.5)
+        assert (advice.model, advice.column) == (("additive", "WEIGHT_SYS") if advice.correct else ("none", ""))
+
+
 def test_contamination_is_unbiased(sky):
     a = np.array([0.0, 0.1, 0.0])
     found = []
@@ -121,3 +132,12 @@ def test_loss_that_is_expected_is_the_loss(sky):
         left.append((fit.a_mean - a) @ metric @ (fit.a_mean - a))
     error = np.std(np.array(left) - expected) / np.sqrt(len(left))
     assert np.mean(left) == pytest.approx(np.mean(expected), abs=3 * error)
+
+
+def test_error_of_the_ratio_is_that_of_a_quadratic_form(both):
+    """Against draws of amplitudes around the fitted ones."""
+    metric, fitted = contamination_metric(both), np.concatenate([both.a, both.b])
+    draws = np.random.default_rng(0).multivariate_normal(fitted, both.cov, 40_000)
+    powers = np.einsum("ki,ij,kj->k", draws, metric, draws)
+    advice = verdict(both)
+    assert advice.ratio_error == pytest.approx(powers.std() / (2.0 * advice.ratio * advice.fit_error**2), rel=0.03)

@@ -50,3 +50,13 @@ def test_a_fit_without_b_has_no_meaning(sky):
         meaning(fitted(sky, "OLS"))
     fit = fitted(sky)
     assert meaning(fit).sentence == meaning(replace(fit)).sentence
+
+
+def test_errors_are_those_of_the_posterior(sky):
+    fit = fitted(sky, a=[0.2, 0.0, 0.0], b=[0.2, 0.0, 0.0])
+    posterior = fit.posterior()
+    draws = np.array([posterior.draw(np.random.default_rng(i)) for i in range(600)])
+    efficiency = 1.0 + draws[:, 3:] @ sky.templates.values
+    bounds = 1.0 / np.quantile(efficiency, 1.0 - EXTREME, axis=1)
+    # 200 draws know a scatter to 5 %
+    assert meaning(fit).completeness.error == pytest.approx(bounds.std(), rel=0.2)

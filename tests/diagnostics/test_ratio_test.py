@@ -129,3 +129,15 @@ def test_null_has_the_spread_of_the_sample(sky):
     moments = pixel_moments(drawn, sky.templates.values, spectrum)
     lognormal = nulls.mean() / moments.measured_spread(drawn.delta)
     assert ratios.mean() - 3 * error > lognormal
+
+
+def test_probability_is_that_of_the_spread_of_the_sample(sky, monkeypatch):
+    """Realisations of mean 6 on a lognormal sky, whose squares spread twice as much here: a null of mean 12."""
+    monkeypatch.setattr(ratio_test, "_null_weights", lambda *_: [np.ones(3), 2.0 * np.ones(3)])
+    monkeypatch.setattr(ratio_test, "_realised_ratios", lambda *_: np.full(20, 6.0))
+    measured = ratio_test._ratio
+    monkeypatch.setattr(ratio_test, "_ratio", lambda *given: (30.0, measured(*given)[1]))
+    found = likelihood_ratio(sky.field(0), sky.templates, spectrum=sky.spectrum, realisations=20)
+    wanted = f.sf(30.0 / 12.0, 3, 60)
+    assert found.p == pytest.approx(wanted, abs=4 * np.sqrt(wanted / 1e5))
+    assert found.null_mean == pytest.approx(12.0)
