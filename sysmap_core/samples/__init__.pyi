@@ -3,6 +3,7 @@ __all__ = [
     "PixelMaps",
     "Sample",
     "SampleInfo",
+    "SamplePart",
     "Truth",
     "amplitudes",
     "cell_coverage",
@@ -21,12 +22,14 @@ __all__ = [
     "sample_spectrum",
     "simulate_sample",
     "simulated_conditions",
+    "whole",
 ]
 
 from .data_files import data_file, data_folder
 from .lrg import read_lrg_counts, read_lrg_pixels, read_lrg_reference
 from .ls10 import sample_spectrum
 from .observing import simulated_conditions
+from .parts import SamplePart, whole
 from .registry import SAMPLES, find_sample, load_sample
 from .sample import PixelMaps, Sample, SampleInfo, Truth
 from .sdss import cell_coverage, inner_cells, read_foregrounds, read_sdss_cells, read_sdss_galaxies, read_sdss_pixels

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import DataError, unknown_name
 from .fits_files import first_table, fits_tables, native
 
 
@@ -22,14 +23,57 @@ class Catalogue:
         Equatorial coordinates [deg].
     weights : ndarray, shape (n_obj,), optional
         Completeness weight of every object [1]; one each when there are none.
+    columns : mapping of str to ndarray, shape (n_obj,)
+        What else is known of the objects, under the names of their file: a redshift, a region, an identifier.
     """
 
     ra: np.ndarray
     dec: np.ndarray
     weights: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ra)
+
+    def restricted(self, rows: np.ndarray) -> Catalogue:
+        """Some of the objects.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (n_obj,), or of int
+            Which ones.
+
+        Returns
+        -------
+        Catalogue
+            In their order.
+        """
+        weights = None if self.weights is None else self.weights[rows]
+        return Catalogue(
+            self.ra[rows], self.dec[rows], weights, {name: values[rows] for name, values in self.columns.items()}
+        )
+
+    def column(self, name: str) -> np.ndarray:
+        """Further column of a name.
+
+        Parameters
+        ----------
+        name : str
+            As in the file.
+
+        Returns
+        -------
+        ndarray, shape (n_obj,)
+            Its values.
+
+        Raises
+        ------
+        ParameterError
+            When it was not read.
+        """
+        if name not in self.columns:
+            raise unknown_name("column", name, self.columns or ["none"])
+        return self.columns[name]
 
 
 def read_catalogue(path: str | Path) -> Catalogue:
