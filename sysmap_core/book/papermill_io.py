@@ -8,9 +8,9 @@ Papermill imports this module when it starts, through the entry point ``papermil
 * Parameters are checked against the parameters cell before anything is written or run, when the
   notebook uses this package.
 
-Papermill has no hook for the last two, so they are set in :mod:`papermill.cli` when that is
-imported, which comes after this module.  Other projects in the same environment import it too:
-whatever is not a text notebook passes untouched.
+The last holds for ``papermill.execute_notebook`` as well.  Papermill has no hook for the last two, so they are set in
+:mod:`papermill.cli` and :mod:`papermill.parameterize` when these are imported, after this module.  Other projects in
+the same environment import it too: whatever does not use this package passes untouched.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ import click
 from ..errors import SysmapError, unknown_name
 
 TEXT_SUFFIXES = (".md", ".py")
+OURS = "sysmap_core"
+"""What a notebook mentions when it uses this package; the notebooks of others pass untouched."""
 MAX_SLUG = 120
 """Longest name made of parameters; file systems end at 255 bytes."""
 
@@ -177,17 +179,22 @@ def checked_parameters(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
     SysmapError
         When the notebook does not take a name or a value.
     """
-    from .notebooks import parameters_cell
-    from .parameters import check_given
-
     text = Path(path).read_text()
-    if not given or "sysmap_core" not in text:
+    if not given or OURS not in text:
         return dict(given)
     import jupytext
 
-    cell = parameters_cell(jupytext.reads(text, fmt=Path(path).suffix))
-    if cell is None:
-        return dict(given)
+    return _checked(jupytext.reads(text, fmt=Path(path).suffix), given)
+
+
+def _checked(notebook, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters for a notebook, checked against its parameters cell where that uses this package."""
+    from .notebooks import parameters_cell
+    from .parameters import check_given
+
+    cell = parameters_cell(notebook)
+    if not given or cell is None or not any(OURS in one.source for one in notebook.cells):
+        return dict(given or {})
     own = {name: value for name, value in given.items() if not name.startswith("PAPERMILL_")}
     return {**given, **check_given(cell.source, own)}
 
@@ -276,24 +283,52 @@ def _set_up(cli) -> None:
         output.default = _output_default
 
 
-class _WhenCliIsImported:
-    """Finder that sets papermill.cli up as soon as it is imported, and is gone then."""
+# ---- papermill from Python -------------------------------------------------------------------
 
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name != "papermill.cli":
+
+def _check_in_python(parameterize) -> None:
+    """Check what ``papermill.execute_notebook`` is given as the command line does, in :mod:`papermill.parameterize`."""
+    # a papermill that has other names inside keeps its own behaviour
+    with contextlib.suppress(AttributeError):
+        insert = parameterize.parameterize_notebook
+
+        @functools.wraps(insert)
+        def parameterize_notebook(nb, parameters, *rest, **options):
+            return insert(nb, _checked(nb, parameters), *rest, **options)
+
+        parameterize.parameterize_notebook = parameterize_notebook
+
+
+class _WhenImported:
+    """Finder that changes a module of papermill as soon as it is imported, and is gone then.
+
+    Parameters
+    ----------
+    module : str
+        Its name.
+    change : callable
+        Takes the module.
+    """
+
+    def __init__(self, module: str, change: Callable) -> None:
+        self.module, self.change = module, change
+
+    def find_spec(self, name, path=None, target=None):
+        """Spec of the module, whose code is run and then changed."""
+        if name != self.module:
             return None
-        sys.meta_path.remove(cls)
+        sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             run = spec.loader.exec_module
 
             def exec_module(module):
                 run(module)
-                _set_up(module)
+                self.change(module)
 
             spec.loader.exec_module = exec_module
         return spec
 
 
-sys.meta_path.insert(0, _WhenCliIsImported)
+for _module, _change in (("papermill.cli", _set_up), ("papermill.parameterize", _check_in_python)):
+    sys.meta_path.insert(0, _WhenImported(_module, _change))

@@ -163,6 +163,25 @@ def test_unknown_notebook_names_the_nearest(folder):
     assert "unknown notebook 'notebooks/tiny2.md': did you mean 'notebooks/tiny.md'?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("{'nside': 63}", "nside is 63: give a power of two"), ("{'nsid': 64}", "did you mean 'nside'?")],
+)
+def test_parameters_are_checked_from_python_too(folder, given, message):
+    code = f"import papermill; papermill.execute_notebook('notebooks/tiny.md', 'out.ipynb', parameters={given})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.rstrip().splitlines()[-1].startswith("sysmap_core.errors.ParameterError: ")
+    assert message in done.stderr
+    assert not (folder / "out.ipynb").exists()
+
+
+def test_values_from_python_are_injected_in_their_types(folder):
+    code = "import papermill; papermill.execute_notebook('notebooks/tiny.md', 'out.ipynb', {'labels': 'b,c'}, "
+    subprocess.run([sys.executable, "-c", code + "prepare_only=True)"], check=True)
+    assert 'labels = ["b", "c"]' in injected("out.ipynb")
+
+
 def test_failing_notebook_fails_the_command_and_is_kept(folder):
     done = papermill("notebooks/tiny.md", "-p", "fail", "True")
     assert done.returncode == 1
