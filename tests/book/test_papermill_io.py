@@ -200,11 +200,18 @@ def test_notebook_of_another_project_passes(folder):
 def test_ipynb_input_is_left_to_papermill(folder):
     assert papermill("notebooks/tiny.md", "made.ipynb", PREPARE).returncode == 0
     before = files(folder)
-    done = papermill("made.ipynb", PREPARE, "-p", "nsid", "64")
+    done = papermill("made.ipynb", PREPARE, "-p", "nside", "64")
     assert done.returncode == 0, done.stderr
     assert files(folder) == before
     (folder / "shown.ipynb").write_text(done.stdout)
-    assert "nsid = 64" in injected("shown.ipynb")
+    assert "nside = 64" in injected("shown.ipynb")
+
+
+def test_parameters_of_ipynb_input_are_checked_too(folder):
+    assert papermill("notebooks/tiny.md", "made.ipynb", PREPARE).returncode == 0
+    done = papermill("made.ipynb", "other.ipynb", PREPARE, "-p", "nsid", "64")
+    assert done.returncode == 2
+    assert "Error: unknown parameter 'nsid': did you mean 'nside'?" in done.stderr
 
 
 def test_help_lists_the_parameters(folder):
@@ -214,7 +221,8 @@ def test_help_lists_the_parameters(folder):
 
 
 def test_plug_in_is_light():
-    code = "import sys, papermill.iorw; print(*{m.partition('.')[0] for m in sys.modules})"
+    # papermill itself loads pyarrow, with numpy, where that is installed
+    code = "import sys; sys.modules['pyarrow'] = None; import papermill.iorw; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "sysmap_core" in loaded
     assert not {"jax", "healpy", "numpy", "pydantic", "jupytext", "sphinx"} & set(loaded)
