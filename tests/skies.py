@@ -9,6 +9,8 @@ from scipy.special import roots_genlaguerre
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
 from sysmap_core.mocks.surveys import mock_survey, thinned
+from sysmap_core.samples.sample import Sample
+from sysmap_core.sky.catalogues import Catalogue
 from sysmap_core.sky.counts import Counts
 from sysmap_core.sky.field import Field, footprint, overdensity
 from sysmap_core.sky.footprints import Footprint
@@ -154,3 +156,40 @@ def _moments_at(sigma2, q, density, nbar, coverage):
         signal**4 + 6 * signal**2 * noise2 + 4 * signal * noise3 + noise4,
     )
     return [weights @ moment / weights.sum() for moment in given]
+
+
+SAMPLE_NSIDE = 8
+
+
+def north(ra, dec):
+    """Two regions that meet at the equator."""
+    return np.where(dec > 0, "N", "S")
+
+
+def _scattered(n, seed, columns):
+    rng = np.random.default_rng(seed)
+    ra, dec = rng.uniform(0, 360, n), np.degrees(np.arcsin(rng.uniform(-1, 1, n)))
+    return Catalogue(ra, dec, None, {name: make(ra, dec) for name, make in columns.items()})
+
+
+def scattered_sample(coverage=None, randoms=True, n_galaxies=500, **columns):
+    """Sample of points all over the sky, without templates; columns are functions of (ra, dec)."""
+    galaxies = _scattered(n_galaxies, 1, columns)
+    points = _scattered(10 * n_galaxies, 2, columns) if randoms else None
+    counted = Counts.of(points.ra, points.dec, SAMPLE_NSIDE) if randoms else None
+    return Sample(
+        identifier="x",
+        title="x",
+        nside=SAMPLE_NSIDE,
+        galaxy_counts=Counts.of(galaxies.ra, galaxies.dec, SAMPLE_NSIDE),
+        coverage=counted if coverage is None else coverage,
+        maps=np.zeros((0, hp.nside2npix(SAMPLE_NSIDE))),
+        template_names=(),
+        galaxies=galaxies,
+        randoms=points,
+        simulated=True,
+        truth=None,
+        sources={},
+        missing="error",
+        notes=(),
+    )

@@ -27,6 +27,7 @@ TYPES = {
     "list[int]": list[int],
     "list[float]": list[float],
     "list[str]": list[str],
+    "dict": dict,
     "None": None,
 }
 """Types a parameter may have, alone or joined by ``|``."""

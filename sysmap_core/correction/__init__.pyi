@@ -2,6 +2,7 @@ __all__ = [
     "Amplitudes",
     "CorrectedCorrelation",
     "Impact",
+    "InterloperFraction",
     "OverCorrection",
     "Starts",
     "TemplateCorrelations",
@@ -14,6 +15,7 @@ __all__ = [
     "debias_diagonal",
     "debias_matrix",
     "fitted_amplitude",
+    "fraction_through_zero",
     "from_harmonics",
     "from_pixels",
     "hartlap_factor",
@@ -30,6 +32,7 @@ __all__ = [
     "sampled_products",
     "start_points",
     "turned_negative",
+    "without_dilution",
     "without_over_correction",
 ]
 
@@ -43,6 +46,7 @@ from .corrected import (
     corrected_correlation,
     turned_negative,
 )
+from .interlopers import InterloperFraction, fraction_through_zero, without_dilution
 from .observed_covariance import observed_with_removed
 from .pixel_pairs import pixel_products
 from .removed_clustering import OverCorrection, method_marginalised, over_correction, without_over_correction

@@ -3,6 +3,7 @@ __all__ = [
     "N_NULL",
     "SCALES",
     "SIGNIFICANCE",
+    "EqualityTest",
     "FootprintCuts",
     "Leverage",
     "Limits",
@@ -16,6 +17,8 @@ __all__ = [
     "Shape",
     "TemplateReport",
     "Verdict",
+    "WaldTest",
+    "amplitudes_equal",
     "checked_maps",
     "comparable",
     "contamination_metric",
@@ -42,6 +45,7 @@ __all__ = [
 
 from .amplitude_tests import NullTest, null_test
 from .decision import Verdict, contamination_metric, verdict
+from .equality import EqualityTest, WaldTest, amplitudes_equal
 from .held_out import PatchGain, held_out_patches, held_out_templates, squares
 from .p_values import SIGNIFICANCE, exceedance, family_wise_p, p_text, template_p
 from .physical_meaning import Meaning, meaning

@@ -10,12 +10,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..covariance import SpectrumEstimate, checked_spectrum, estimate_spectrum
-from ..errors import DataError, unknown_name
+from ..errors import DataError, ParameterError, unknown_name
 from ..inference import invert_contamination
 from ..sky import Field, Footprint, shared_footprint
 from ..templates import TemplateSet, check_independent, from_pixels
+from .priors import AmplitudePrior, FittedAmplitudes, with_prior
 from .results import Decontamination
-from .shrinkage import SHRINKAGES, amplitude_posterior
+from .shrinkage import SHRINKAGES, AmplitudePosterior, amplitude_posterior
 from .table import Estimate, Method, find_method
 from .uncertainties import COVARIANCES, amplitude_errors
 
@@ -36,6 +37,7 @@ def decontaminate(
     spectrum: np.ndarray | SpectrumEstimate | None = None,
     covariance: str = "auto",
     shrinkage: str = "hierarchical",
+    prior: AmplitudePrior | None = None,
     seed: int = 0,
     **options,
 ) -> Decontamination:
@@ -67,6 +69,9 @@ def decontaminate(
         What weights and cleaned map are made of: posterior means of the amplitudes, which lose least on average and
         nothing on a clean map, or the amplitudes of the fit.  Methods that find curves keep them as they are.  Where
         a combined fit was held at the floor of its efficiency, posterior means of ``b`` are zero.
+    prior : AmplitudePrior, optional
+        What is known of some amplitudes beside the map.  It changes amplitudes, errors and weights; an amplitude with
+        a prior is not shrunk beyond that.  Amplitudes ``b`` of additive methods are zero whatever their prior.
     seed : int
         Fixes the draws of the methods that draw, and the realisations.
     **options
@@ -81,7 +86,8 @@ def decontaminate(
     Raises
     ------
     ParameterError
-        For an unknown method, option or covariance.
+        For an unknown method, option or covariance, and for a prior of another template or beside a method that finds
+        curves.
     DataError
         When field and templates are on different pixels, templates are linear combinations of each
         other or reproduce the field, the method needs to know the pixels, or the fit cannot be made.
@@ -102,6 +108,7 @@ def decontaminate(
     if shrinkage not in SHRINKAGES:
         raise unknown_name("shrinkage", shrinkage, SHRINKAGES)
     sky, templates = _on_common_pixels(sky, templates, expected, pixels, nside)
+    _check_prior(row, prior, templates)
     clustered = sky.nside is not None and bool(np.all(np.isfinite(sky.expected)))
     _check_possible(row, covariance, clustered)
     signal = checked_spectrum(sky, templates, spectrum) if clustered else None
@@ -113,7 +120,13 @@ def decontaminate(
     if estimate.selection is not None:
         shrinkage = "none"  # a curve has no posterior, and its amplitudes are only its linear part
     errors = amplitude_errors(sky, templates, row, estimate, signal, covariance, seed)
-    weighted = _for_weights(row.model, estimate, errors, shrinkage)
+    before = None
+    if prior is not None:
+        before = FittedAmplitudes(estimate.a, estimate.b, _joint(errors), errors["cov_a_draws"])
+        errors = with_prior(prior, templates, estimate.a, estimate.b, errors)
+        estimate = replace(estimate, a=errors.pop("a"), b=errors.pop("b"))
+    known = None if prior is None else prior.named(templates)
+    weighted = _for_weights(row.model, estimate, errors, shrinkage, known)
     return Decontamination(
         method=row.name,
         model=row.model,
@@ -132,6 +145,8 @@ def decontaminate(
         diagnostics=estimate.diagnostics,
         seed=seed,
         elapsed_s=elapsed,
+        prior=prior,
+        before_prior=before,
     )
 
 
@@ -143,6 +158,7 @@ def run_methods(
     seed: int = 0,
     likelihood: str = "shot-noise",
     shrinkage: str = "hierarchical",
+    prior: AmplitudePrior | None = None,
 ) -> dict[str, Decontamination]:
     """Run several methods on one field, with one signal spectrum.
 
@@ -160,6 +176,8 @@ def run_methods(
         Of the methods that have one.
     shrinkage : {"hierarchical", "none"}
         As in :func:`decontaminate`.
+    prior : AmplitudePrior, optional
+        As there, for all methods but those that find curves: these have none.
 
     Returns
     -------
@@ -171,7 +189,7 @@ def run_methods(
 
     def fit(row: Method) -> Decontamination:
         options = {"likelihood": likelihood} if "likelihood" in row.options else {}
-        return decontaminate(sky, templates, row.name, **how, **options)
+        return decontaminate(sky, templates, row.name, prior=None if _finds_curves(row) else prior, **how, **options)
 
     return {row.name: fit(row) for row in map(find_method, methods)}
 
@@ -213,16 +231,73 @@ def undone_contamination(
     }
 
 
-def _for_weights(model: str, estimate: Estimate, errors: dict, shrinkage: str) -> Estimate:
+def with_posterior(result: Decontamination, posterior: AmplitudePosterior) -> Decontamination:
+    """The same fit, with weights from another posterior of its amplitudes, such as that of several parts of a sample.
+
+    Parameters
+    ----------
+    result : Decontamination
+        Fit of one part, of an additive or a combined method.
+    posterior : AmplitudePosterior
+        Of ``a``, for the combined model followed by ``b``, per rms of the template.
+
+    Returns
+    -------
+    Decontamination
+        Posterior means, weights and cleaned map are those of ``posterior``; amplitudes and errors stay those of the
+        fit.
+
+    Raises
+    ------
+    DataError
+        When the weights follow a curve, or the posterior has another number of amplitudes.
+    """
+    if result.model == "multiplicative":
+        msg = f"weights of {result.method} follow a curve and not amplitudes: take a method such as GLS"
+        raise DataError(msg)
+    a, b = _of_model(result.model, posterior.mean, len(result.a))
+    undone = undone_contamination(result.field.delta, result.templates.values, a, b)
+    return replace(result, a_mean=a, b_mean=b, shrinkage="pooled", pooled=posterior, **undone)
+
+
+def _for_weights(model: str, estimate: Estimate, errors: dict, shrinkage: str, known: np.ndarray | None) -> Estimate:
     """The estimate that the weights are made of."""
     if shrinkage == "none":
         return estimate
-    a, b, crossed = estimate.a, estimate.b, errors["cov_ab"]
-    cov = np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
     on_floor = bool(estimate.diagnostics.get("on_floor", False))
-    parts = np.split(amplitude_posterior(model, a, b, cov, on_floor=on_floor).mean, 2 if model == "combined" else 1)
-    a_mean, b_mean = parts[0], {"additive": 0.0 * b, "multiplicative": parts[0]}.get(model, parts[-1])
+    found = amplitude_posterior(model, estimate.a, estimate.b, _joint(errors), on_floor=on_floor, known=known)
+    a_mean, b_mean = _of_model(model, found.mean, len(estimate.a))
     return replace(estimate, a=a_mean, b=b_mean)
+
+
+def _of_model(model: str, free: np.ndarray, n_sys: int) -> tuple[np.ndarray, np.ndarray]:
+    """Amplitudes a and b from those that a model leaves free."""
+    if len(free) != (2 * n_sys if model == "combined" else n_sys):
+        msg = (
+            f"the posterior has {len(free)} amplitudes for {n_sys} templates of the {model} model: give that of the fit"
+        )
+        raise DataError(msg)
+    a = free[:n_sys]
+    return a, {"additive": 0.0 * a, "multiplicative": a}.get(model, free[n_sys:])
+
+
+def _joint(errors: dict) -> np.ndarray:
+    crossed = errors["cov_ab"]
+    return np.block([[errors["cov_a"], crossed], [crossed.T, errors["cov_b"]]])
+
+
+def _finds_curves(row: Method) -> bool:
+    # density and efficiency that are the same function are what regressions of the binned density find
+    return row.model == "multiplicative"
+
+
+def _check_prior(row: Method, prior: AmplitudePrior | None, templates: TemplateSet) -> None:
+    if prior is None:
+        return
+    prior.places(templates)
+    if _finds_curves(row):
+        msg = f"a prior of amplitudes came for {row.name}, whose weights follow curves: leave it out, or take GLS"
+        raise ParameterError(msg)
 
 
 def _on_common_pixels(sky, templates, expected, pixels, nside) -> tuple[Field, TemplateSet]:

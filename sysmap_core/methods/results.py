@@ -11,10 +11,17 @@ from ..covariance import SpectrumEstimate
 from ..files import plain, restored
 from ..sky import Field, Footprint
 from ..templates import TemplateSet
+from .priors import AmplitudePrior, FittedAmplitudes
 from .shrinkage import AmplitudePosterior, amplitude_posterior
 
-_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details")
+_MAPS = ("galaxy_weights", "random_weights", "cleaned", "spectrum", "cov_a_draws", "details", "pooled")
 _INPUTS = ("field", "templates")
+_VALUES = {
+    "spectrum": SpectrumEstimate,
+    "prior": AmplitudePrior,
+    "before_prior": FittedAmplitudes,
+    "pooled": AmplitudePosterior,
+}
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,13 @@ class Decontamination:
     field, templates : Field and TemplateSet
         What was fitted; everything below belongs to their footprint.
     a, b : ndarray, shape (n_sys,)
-        Amplitudes, per rms of the template; ``b`` is zero for additive methods.
+        Amplitudes, per rms of the template; ``b`` is zero for additive methods.  They and their covariances hold the
+        ``prior``, where there is one.
     a_mean, b_mean : ndarray, shape (n_sys,)
         Those that the weights are made of: posterior means under a hierarchical prior, see ``shrinkage``.
-    shrinkage : {"hierarchical", "none"}
-        Where they come from; without shrinkage they are the amplitudes of the fit.
+    shrinkage : {"hierarchical", "none", "pooled"}
+        Where they come from; without shrinkage they are the amplitudes of the fit, and pooled ones are posterior
+        means over several parts of a sample.
     sigma : float
         rms of the field [1].
     cov_a, cov_b : ndarray, shape (n_sys, n_sys)
@@ -64,6 +73,12 @@ class Decontamination:
         Of its random numbers, where there are any.
     elapsed_s : float
         Wall time of the fit, without the covariance [s].
+    prior : AmplitudePrior, optional
+        What was known of some amplitudes beside the map; None where nothing was.
+    before_prior : FittedAmplitudes, optional
+        What the map alone says; None without a prior.
+    pooled : AmplitudePosterior, optional
+        Posterior behind the weights where it comes from several parts of a sample, see :func:`~.pooled`.
     """
 
     method: str
@@ -92,6 +107,9 @@ class Decontamination:
     diagnostics: dict
     seed: int
     elapsed_s: float
+    prior: AmplitudePrior | None = None
+    before_prior: FittedAmplitudes | None = dataclasses.field(default=None, repr=False)
+    pooled: AmplitudePosterior | None = dataclasses.field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,9 +132,13 @@ class Decontamination:
         Returns
         -------
         AmplitudePosterior
-            Of ``a``, for the combined model followed by ``b``.
+            Of ``a``, for the combined model followed by ``b``.  Amplitudes with a prior of their own have that alone;
+            pooled ones are those of all parts.
         """
-        return amplitude_posterior(self.model, self.a, self.b, self.cov, on_floor=self.on_floor)
+        if self.pooled is not None:
+            return self.pooled
+        known = None if self.prior is None else self.prior.named(self.templates)
+        return amplitude_posterior(self.model, self.a, self.b, self.cov, on_floor=self.on_floor, known=known)
 
     @property
     def on_floor(self) -> bool:
@@ -163,13 +185,13 @@ class Decontamination:
             :meth:`from_dict` needs the maps.
         """
         content = {k: v for k, v in vars(self).items() if k not in _INPUTS and (maps or k not in _MAPS)}
+        content |= {k: vars(content[k]) for k in _VALUES if content.get(k) is not None}
         if not maps:
             return plain({"names": self.names} | content)
         place = {"pixels": self.footprint.pixels, "nside": self.footprint.nside}
         sky = {k: v for k, v in vars(self.field).items() if k != "footprint"}
-        spectrum = None if self.spectrum is None else vars(self.spectrum)
         scales = {name: getattr(self.templates, name) for name in ("values", "names", "mean", "rms")}
-        return plain(content | {"footprint": place, "field": sky, "templates": scales, "spectrum": spectrum})
+        return plain(content | {"footprint": place, "field": sky, "templates": scales})
 
     @classmethod
     def from_dict(cls, content: dict) -> Decontamination:
@@ -190,11 +212,13 @@ class Decontamination:
         DataError
             When something is missing.
         """
-        given = dict(content)
+        # results that were stored before there were priors and parts have none
+        given = {"prior": None, "before_prior": None, "pooled": None} | content
         if {"footprint", *_INPUTS} <= given.keys():
             place = restored(Footprint, given["footprint"], "footprint")
             given["field"] = restored(Field, given["field"] | {"footprint": place}, "field")
             given["templates"] = restored(TemplateSet, given["templates"] | {"footprint": place}, "templates")
-        if given.get("spectrum") is not None:
-            given["spectrum"] = restored(SpectrumEstimate, given["spectrum"], "spectrum")
+        for name, kind in _VALUES.items():
+            if given.get(name) is not None:
+                given[name] = restored(kind, given[name], name.replace("_", " "))
         return restored(cls, given, "result")

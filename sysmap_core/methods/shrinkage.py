@@ -86,7 +86,9 @@ class AmplitudePosterior:
         return float(off @ metric @ off + np.sum(self.cov * metric))
 
 
-def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int = 1) -> AmplitudePosterior:
+def hierarchical_posterior(
+    estimate: np.ndarray, cov: np.ndarray, n_kinds: int = 1, *, known: np.ndarray | None = None
+) -> AmplitudePosterior:
     r"""Posterior of amplitudes under a prior whose widths are not known.
 
     Parameters
@@ -98,6 +100,8 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
         Their calibrated covariance.
     n_kinds : {1, 2}
         Kinds of amplitudes, each with a width of its own.
+    known : ndarray of bool, shape (n,), optional
+        Amplitudes whose prior is in the estimate already; this one is that of the others.
 
     Returns
     -------
@@ -118,11 +122,18 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     >>> bool(np.all(np.abs(found.mean) < [0.1, 3.0]))
     True
     """
-    parts = np.split(np.sqrt(np.diag(cov)), n_kinds)
+    if known is not None and np.any(known):
+        return _beside_known(estimate, cov, n_kinds, np.asarray(known, bool))
+    return _mixture(estimate, cov, [len(estimate) // n_kinds] * n_kinds)
+
+
+def _mixture(estimate: np.ndarray, cov: np.ndarray, sizes: list[int]) -> AmplitudePosterior:
+    """Posterior of kinds of amplitudes that follow one another."""
+    parts = np.split(np.sqrt(np.diag(cov)), np.cumsum(sizes)[:-1])
     scales = [np.exp(np.mean(np.log(errors))) for errors in parts]
     nodes = np.geomspace(*RANGE, NODES)
-    grid = np.stack([x.ravel() for x in np.meshgrid(*[nodes] * n_kinds, indexing="ij")], axis=-1)
-    prior = np.repeat(grid * scales, [len(part) for part in parts], axis=1) ** 2
+    grid = np.stack([x.ravel() for x in np.meshgrid(*[nodes] * len(sizes), indexing="ij")], axis=-1)
+    prior = np.repeat(grid * scales, sizes, axis=1) ** 2
     total = cov + prior[:, :, None] * np.eye(len(estimate))
     gain = np.swapaxes(np.linalg.solve(total, prior[:, :, None] * np.eye(len(estimate))), 1, 2)
     means = gain @ estimate
@@ -132,8 +143,27 @@ def hierarchical_posterior(estimate: np.ndarray, cov: np.ndarray, n_kinds: int =
     return AmplitudePosterior(weights / weights.sum(), means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))
 
 
+def _beside_known(estimate: np.ndarray, cov: np.ndarray, n_kinds: int, known: np.ndarray) -> AmplitudePosterior:
+    """Posterior where some amplitudes have a prior of their own: they follow those that are shrunk."""
+    sizes = [int(np.sum(~part)) for part in np.split(known, n_kinds)]
+    if not any(sizes):
+        return AmplitudePosterior(np.ones(1), estimate[None], cov[None])
+    free = np.ix_(~known, ~known)
+    alone = _mixture(estimate[~known], cov[free], [size for size in sizes if size])
+    follow = np.linalg.solve(cov[free], cov[~known]).T
+    means = estimate + (alone.means - estimate[~known]) @ follow.T
+    covariances = cov + follow @ (alone.covariances - cov[free]) @ follow.T
+    return AmplitudePosterior(alone.weights, means, 0.5 * (covariances + np.swapaxes(covariances, 1, 2)))
+
+
 def amplitude_posterior(
-    model: str, a: np.ndarray, b: np.ndarray, cov: np.ndarray, *, on_floor: bool = False
+    model: str,
+    a: np.ndarray,
+    b: np.ndarray,
+    cov: np.ndarray,
+    *,
+    on_floor: bool = False,
+    known: np.ndarray | None = None,
 ) -> AmplitudePosterior:
     """Posterior of the amplitudes that a contamination model leaves free.
 
@@ -147,6 +177,8 @@ def amplitude_posterior(
         Their joint covariance.
     on_floor : bool
         Whether the efficiency of the fit was held at its floor.  Then ``b`` is not known, and taken to be zero.
+    known : ndarray of bool, shape (2 n_sys,), optional
+        Amplitudes, ``a`` followed by ``b``, whose prior is in them already.
 
     Returns
     -------
@@ -155,12 +187,13 @@ def amplitude_posterior(
     """
     n_sys = len(a)
     of_a = cov[:n_sys, :n_sys]
+    known = np.zeros(2 * n_sys, bool) if known is None else np.asarray(known, bool)
     if model != "combined":
-        return hierarchical_posterior(a, of_a)
+        return hierarchical_posterior(a, of_a, known=known[:n_sys])
     if not on_floor:
-        return hierarchical_posterior(np.concatenate([a, b]), cov, 2)
+        return hierarchical_posterior(np.concatenate([a, b]), cov, 2, known=known)
     slope = np.linalg.solve(cov[n_sys:, n_sys:], cov[n_sys:, :n_sys]).T
-    alone = hierarchical_posterior(a - slope @ b, of_a - slope @ cov[n_sys:, :n_sys])
+    alone = hierarchical_posterior(a - slope @ b, of_a - slope @ cov[n_sys:, :n_sys], known=known[:n_sys])
     means = np.hstack([alone.means, np.zeros_like(alone.means)])
     covariances = np.zeros((len(means), 2 * n_sys, 2 * n_sys))
     covariances[:, :n_sys, :n_sys] = alone.covariances

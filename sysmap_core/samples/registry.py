@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import DataError, MissingDataError, ParameterError, unknown_name
 from ..files import checksum, folder
-from ..sky import Counts, check_nside, read_catalogue, usable
-from ..templates import Conditions, read_templates
+from ..sky import check_nside, table_columns, usable
+from ..templates import read_templates
 from .lrg import NSIDE_TEMPLATES, read_lrg_pixels
 from .ls10 import LS10_SAMPLES
+from .reading import read_sample
 from .sample import Sample, SampleInfo
 from .simulated import simulate_sample
+from .spec import SampleSpec
 
 LRG = SampleInfo("desi_lrg_decals", "DESI luminous red galaxy targets, DECaLS", NSIDE_TEMPLATES, 606302)
 """Real counts per pixel with eleven real templates."""
@@ -23,6 +26,9 @@ SAMPLES: Mapping[str, SampleInfo] = MappingProxyType({info.identifier: info for 
 
 SUFFIXES = (".fits", ".fits.gz", ".FITS", ".fit")
 """Endings of the files of a catalogue."""
+
+COMPLETENESS = "WEIGHT_COMP"
+"""Weight that the catalogues of LS10 may have."""
 
 SHOWN = 6
 """Files of a folder that a message names."""
@@ -112,10 +118,42 @@ def load_sample(
             msg = f"template_dir is {str(template_dir)!r}: {LRG.identifier} has its own templates, leave it empty"
             raise ParameterError(msg)
         return _load_lrg(nside, data_dir)
-    templates = _read_templates(template_dir, nside, template_ordering, template_frame) if template_dir else None
+    how = {"ordering": template_ordering or None, "frame": template_frame or None}
     if data_dir:
-        return _read_ls10(info, nside, _catalogue_paths(info, data_dir), templates)
-    return simulate_sample(info, nside, seed, templates)
+        return _read_ls10(info, nside, data_dir, template_dir, **how)
+    return simulate_sample(info, nside, seed, read_templates(template_dir, nside, **how) if template_dir else None)
+
+
+def sample_of(spec: SampleSpec) -> Sample:
+    """Sample that a spec describes.
+
+    Parameters
+    ----------
+    spec : SampleSpec
+        Files of any survey, or the name of a sample.
+
+    Returns
+    -------
+    Sample
+        Read from its files, or simulated.
+
+    Raises
+    ------
+    ParameterError, MissingDataError, DataError
+        As in :func:`~.read_sample` and :func:`load_sample`.
+    """
+    if not spec.sample:
+        return read_sample(spec)
+    spec.checked()
+    return load_sample(
+        spec.sample,
+        spec.nside,
+        data_dir=spec.data_dir,
+        template_dir=spec.template_dir,
+        template_ordering=spec.ordering,
+        template_frame=spec.frame,
+        seed=spec.seed,
+    )
 
 
 def _load_lrg(nside: int, data_dir: str | Path | None) -> Sample:
@@ -167,32 +205,29 @@ def _catalogue_paths(info: SampleInfo, data_dir: str | Path) -> list[Path]:
     return [top / name for names in found for name in names]
 
 
-def _read_templates(template_dir: str | Path, nside: int, ordering: str | None, frame: str | None) -> Conditions:
-    maps, names, sums = read_templates(template_dir, nside, ordering=ordering or None, frame=frame or None)
-    return Conditions(maps, names, sums)
-
-
-def _read_ls10(info: SampleInfo, nside: int, paths: tuple[Path, Path], templates: Conditions | None) -> Sample:
-    if templates is None:
+def _read_ls10(
+    info: SampleInfo, nside: int, data_dir: str | Path, template_dir, ordering: str | None, frame: str | None
+) -> Sample:
+    paths = _catalogue_paths(info, data_dir)
+    if not template_dir:
         msg = f"{paths[0].name} is a real catalogue and needs real templates: give template_dir"
         raise MissingDataError(msg)
-    galaxies, randoms = (read_catalogue(path) for path in paths)
-    notes = [f"Galaxies, randoms and the {len(templates.names)} templates are real, read from files."]
-    if len(galaxies) != info.n_galaxies:
-        notes.append(f"The catalogue has {len(galaxies)} galaxies, the sample is published with {info.n_galaxies}.")
-    return Sample(
-        identifier=info.identifier,
-        title=info.title,
-        nside=nside,
-        galaxy_counts=Counts.of(galaxies.ra, galaxies.dec, nside, galaxies.weights),
-        coverage=Counts.of(randoms.ra, randoms.dec, nside, randoms.weights),
-        maps=templates.maps,
-        template_names=templates.names,
-        galaxies=galaxies,
-        randoms=randoms,
-        simulated=False,
-        truth=None,
-        sources={path.name: checksum(path) for path in paths} | templates.sources,
-        missing="error",
-        notes=tuple(notes),
+    weights = [(COMPLETENESS,) if COMPLETENESS in table_columns(path) else () for path in paths]
+    sample = read_sample(
+        SampleSpec(
+            nside,
+            data=paths[0],
+            randoms=paths[1],
+            template_dir=template_dir,
+            identifier=info.identifier,
+            title=info.title,
+            weight_columns=weights[0],
+            random_weight_columns=weights[1],
+            ordering=ordering or "",
+            frame=frame or "",
+        )
     )
+    if len(sample.galaxies) == info.n_galaxies:
+        return sample
+    note = f"The catalogue has {len(sample.galaxies)} galaxies, the sample is published with {info.n_galaxies}."
+    return replace(sample, notes=(*sample.notes, note))

@@ -95,6 +95,11 @@ class Sample:
         What to do with footprint pixels without template values.
     notes : tuple of str
         Sentences about the data that belong on a page that shows them.
+    part : str
+        Name of the part of a sample that it is; empty for a whole one.
+    seen : tuple of (ndarray of bool or None), shapes (n_gal,) and (n_rand,)
+        Which galaxies and randoms lie in observed pixels of a coverage that is finer than those of the run; None where
+        all do.
     """
 
     identifier: str
@@ -111,6 +116,14 @@ class Sample:
     sources: dict[str, str]
     missing: str
     notes: tuple[str, ...]
+    part: str = ""
+    seen: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
+
+    @property
+    def counted_coverage(self) -> bool:
+        """Whether its own randoms measure the coverage, which else is known."""
+        known = isinstance(self.coverage, Counts) and not np.any(self.coverage.squares)
+        return self.randoms is not None and not known
 
     @property
     def origin(self) -> str:
@@ -120,7 +133,8 @@ class Sample:
     @property
     def caption(self) -> str:
         """Sample, resolution and origin, which every figure of the sample shows."""
-        return f"{self.identifier}, NSIDE {self.nside}: {self.origin}"
+        part = f", {self.part}" if self.part else ""
+        return f"{self.identifier}{part}, NSIDE {self.nside}: {self.origin}"
 
     def without_templates(self, names: Sequence[str]) -> Sample:
         """The same sample with some of its templates left out.

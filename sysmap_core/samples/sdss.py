@@ -87,7 +87,27 @@ def read_sdss_cells(data_dir: str | Path | None = None) -> np.ndarray:
     DataError
         When it does not hold the lower corners of cells.
     """
-    path = _file(data_dir, _CELLS)
+    return read_cells(_file(data_dir, _CELLS))
+
+
+def read_cells(path: str | Path) -> np.ndarray:
+    """Read a footprint that is a list of cells of one degree.
+
+    Parameters
+    ----------
+    path : str or Path
+        Text file with the lower corners of cells, RA and Dec in whole degrees.
+
+    Returns
+    -------
+    ndarray of bool, shape (360, 180)
+        As in :func:`read_sdss_cells`.
+
+    Raises
+    ------
+    DataError
+        When it does not hold the lower corners of cells.
+    """
     try:
         corners = np.loadtxt(path, ndmin=2)
     except ValueError as error:
@@ -138,6 +158,24 @@ def inner_cells(cells: np.ndarray, margin: int) -> np.ndarray:
     return inner
 
 
+def in_cells(cells: np.ndarray, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Whether positions lie in cells.
+
+    Parameters
+    ----------
+    cells : ndarray of bool, shape (360, 180)
+        Cells of one degree, RA first.
+    ra, dec : ndarray, shape (n_obj,)
+        Equatorial coordinates [deg].
+
+    Returns
+    -------
+    ndarray of bool, shape (n_obj,)
+        True inside.
+    """
+    return cells[_cell(ra, dec)]
+
+
 def cell_coverage(cells: np.ndarray, nside: int) -> np.ndarray:
     """Fraction of every pixel that lies in the cells.
 
@@ -164,7 +202,7 @@ def cell_coverage(cells: np.ndarray, nside: int) -> np.ndarray:
     for block in np.array_split(np.arange(coverage.size), 12):
         points = block[:, None] * SUBPIXELS**2 + np.arange(SUBPIXELS**2)
         ra, dec = hp.pix2ang(fine, points, nest=True, lonlat=True)
-        coverage[hp.nest2ring(nside, block)] = cells[_cell(ra, dec)].mean(1)
+        coverage[hp.nest2ring(nside, block)] = in_cells(cells, ra, dec).mean(1)
     return coverage
 
 
@@ -206,7 +244,7 @@ def read_sdss_pixels(
     _checked_nside(nside)
     galaxies, z = read_sdss_galaxies(data_dir)
     cells = inner_cells(read_sdss_cells(data_dir), margin)
-    inside = cells[_cell(galaxies.ra, galaxies.dec)]
+    inside = in_cells(cells, galaxies.ra, galaxies.dec)
     if z_range is not None:
         inside &= (z >= z_range[0]) & (z < z_range[1])
     if not inside.any():

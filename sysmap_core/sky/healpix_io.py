@@ -13,17 +13,16 @@ import healpy as hp
 import numpy as np
 from astropy.io import fits
 
-from ..errors import DataError, ParameterError, unknown_name
+from ..errors import DataError, unknown_name
 from ..files import replacing
-from .fits_files import first_table, fits_tables
+from .map_tables import MapTable, map_table
+from .partial_sky import PartialMap, partial_map
 from .pixels import usable
 from .regrid import galactic_to_equatorial
 
 ORDERINGS = ("RING", "NESTED")
 
 FRAMES = ("equatorial", "galactic")
-
-_INDEX_COLUMNS = {"PIXEL", "PIX", "IPIX", "HPIX", "HPXPIXEL", "HPX_PIXEL", "PIXEL_INDEX", "INDEX"}
 
 _FRAME_WORDS = {
     "equatorial": ("C", "Q", "EQU", "EQUATORIAL", "CEL", "CELESTIAL", "ICRS", "FK5", "J2000"),
@@ -51,7 +50,7 @@ def read_map(
         Sky frame of the file.  Needed when its header has no COORDSYS card.
     column : int or str
         Which map: name of a column of any table of the file, or position among the columns of the first table that
-        hold values (a column of pixel indices is not counted).
+        hold numbers.  A column of pixel indices is not counted; it is known by its name, and else by what it holds.
 
     Returns
     -------
@@ -64,7 +63,7 @@ def read_map(
         When there is no such file.
     DataError
         When ordering or frame is not declared, is declared in contradiction to the header,
-        or the table is no HEALPix map.
+        or the table is no HEALPix map but a catalogue, or holds the numbers of its pixels only.
     ParameterError
         When ordering, frame or column is not a known one.
 
@@ -73,13 +72,7 @@ def read_map(
     A Galactic map is evaluated at the equatorial pixel centres, see
     :func:`~.galactic_to_equatorial`.
     """
-    header, table = _table_with(column, Path(path))
-    ordering = declared("ordering", ordering, _header_ordering(header, path), path)
-    frame = declared("frame", frame, header_frame(header, path), path)
-    values = _full_sky(header, table, column, path)
-    if ordering == "NESTED":
-        values = hp.reorder(values, n2r=True)
-    return galactic_to_equatorial(values) if frame == "galactic" else values
+    return equatorial(map_table(path, column), column, ordering=ordering, frame=frame).full_sky()
 
 
 def write_map(
@@ -129,14 +122,44 @@ def write_map(
     return Path(path)
 
 
-def _table_with(column: int | str, path: Path) -> tuple[fits.Header, np.ndarray]:
-    """First table that has a column of this name; the first one where none has, or a position is given."""
-    advice = "a HEALPix map in a FITS table"
-    with fits_tables(path, what="map file", wrong="cannot be read as FITS", advice=f"give {advice}") as hdus:
-        tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
-        named = [hdu for hdu in tables if str(column).lower() in map(str.lower, hdu.columns.names)]
-        hdu = named[0] if named else first_table(hdus, path, advice)
-        return hdu.header, hdu.data
+def equatorial(
+    table: MapTable,
+    column: int | str | None,
+    *,
+    ordering: str | None = None,
+    frame: str | None = None,
+    fill: float = hp.UNSEEN,
+) -> PartialMap:
+    """One map of a table, RING, equatorial.
+
+    Parameters
+    ----------
+    table : MapTable
+        The table.
+    column : int, str or None
+        Which map, as in :func:`read_map`; None for the only one.
+    ordering, frame : str, optional
+        As in :func:`read_map`.
+    fill : float
+        What a Galactic map has where it has no value: by default it is missing, and so is every pixel that touches it.
+
+    Returns
+    -------
+    PartialMap
+        Where the map has values.
+
+    Raises
+    ------
+    DataError, ParameterError
+        As :func:`read_map`.
+    """
+    ordering = declared("ordering", ordering, header_ordering(table.header, table.path), table.path)
+    frame = declared("frame", frame, header_frame(table.header, table.path), table.path)
+    found = table.partial(column, ordering)
+    if frame == "equatorial":
+        return found
+    values = found.full_sky()
+    return partial_map(galactic_to_equatorial(np.where(usable(values), values, fill)), found.header)
 
 
 def declared(kind: str, argument: str | None, card: str | None, path: str | Path) -> str:
@@ -183,7 +206,26 @@ def declared(kind: str, argument: str | None, card: str | None, path: str | Path
     return argument or card
 
 
-def _header_ordering(header: fits.Header, path: str | Path) -> str | None:
+def header_ordering(header: Mapping[str, object], path: str | Path) -> str | None:
+    """Ordering of the pixels that a header declares.
+
+    Parameters
+    ----------
+    header : mapping
+        Header with ORDERING or HPXNEST, or without.
+    path : str or Path
+        The file, for messages.
+
+    Returns
+    -------
+    str or None
+        Member of :data:`ORDERINGS`; None where the header does not say.
+
+    Raises
+    ------
+    DataError
+        For another ordering.
+    """
     if "ORDERING" not in header:
         # the table convention of astropy-healpix and healsparse
         return None if "HPXNEST" not in header else ORDERINGS[bool(header["HPXNEST"])]
@@ -195,12 +237,12 @@ def _header_ordering(header: fits.Header, path: str | Path) -> str | None:
     return found
 
 
-def header_frame(header: fits.Header, path: str | Path) -> str | None:
+def header_frame(header: Mapping[str, object], path: str | Path) -> str | None:
     """Sky frame that a header declares.
 
     Parameters
     ----------
-    header : astropy.io.fits.Header
+    header : mapping
         Header with COORDSYS, or without.
     path : str or Path
         The file, for messages.
@@ -223,45 +265,3 @@ def header_frame(header: fits.Header, path: str | Path) -> str | None:
         msg = f"{path}: COORDSYS is {word!r}: only equatorial and Galactic maps can be read, rotate it first"
         raise DataError(msg)
     return None
-
-
-def _full_sky(header: fits.Header, table: np.ndarray, column: int | str, path: str | Path) -> np.ndarray:
-    index = next((n for n in table.names if n.upper() in _INDEX_COLUMNS), None)
-    values = np.asarray(table[_value_column(table.names, index, column)], float).ravel()
-    # float32 UNSEEN is not equal to the float64 one: bring all sentinels to one value
-    values = np.where(np.isfinite(values) & (values > 0.99 * hp.UNSEEN), values, hp.UNSEEN)
-    nside = header.get("NSIDE", header.get("HPXNSIDE"))
-    if nside is None and hp.isnpixok(values.size):
-        nside = hp.npix2nside(values.size)
-    if nside is None or (index is None and values.size != hp.nside2npix(nside)):
-        msg = (
-            f"{path}: {values.size} values and NSIDE {nside} do not make a full-sky map: "
-            "add an NSIDE card, and a PIXEL column for a part of the sky"
-        )
-        raise DataError(msg)
-    return values if index is None else _placed(values, np.asarray(table[index]).ravel(), nside, path)
-
-
-def _placed(values: np.ndarray, pixels: np.ndarray, nside: int, path: str | Path) -> np.ndarray:
-    full = np.full(hp.nside2npix(nside), hp.UNSEEN)
-    if pixels.size and (pixels.min() < 0 or pixels.max() >= full.size or np.unique(pixels).size != pixels.size):
-        msg = (
-            f"{path}: pixel indices repeat, or leave 0 to {full.size - 1} for NSIDE {nside}: check NSIDE and the table"
-        )
-        raise DataError(msg)
-    full[pixels] = values
-    return full
-
-
-def _value_column(names: list[str], index: str | None, column: int | str) -> str:
-    held = [n for n in names if n != index]
-    if isinstance(column, str):
-        found = next((n for n in held if n.lower() == column.lower()), None)
-        if found is None:
-            msg = f"column {column!r} not found: the table has {', '.join(held)}"
-            raise ParameterError(msg)
-        return found
-    if not 0 <= column < len(held):
-        msg = f"column is {column}: the file has {len(held)} columns with values, {', '.join(held)}"
-        raise ParameterError(msg)
-    return held[column]

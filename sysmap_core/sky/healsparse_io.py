@@ -6,6 +6,7 @@ unless the file has a COORDSYS card.  The package healsparse is needed: ``pip in
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,12 +16,18 @@ from astropy.io import fits
 
 from ..errors import DataError, MissingDataError, ParameterError, unknown_name
 from ..files import replacing
+from .fits_files import fits_tables, native
 from .healpix_io import declared, header_frame
 from .partial_sky import PartialMap
 from .pixels import check_nside
 
 NSIDE_COVERAGE = 32
 """Resolution at which a written file says what part of the sky it holds."""
+
+_STRUCTURE = {
+    *("XTENSION", "BITPIX", "NAXIS", "NAXIS1", "PCOUNT", "GCOUNT", "BSCALE", "BZERO"),
+    *("EXTNAME", "PIXTYPE", "NSIDE", "SENTINEL", "RESHAPED"),
+}
 
 
 def read_healsparse(
@@ -62,14 +69,8 @@ def read_healsparse(
     ParameterError
         When a name is not known, or ``kind`` is needed and not given.
     """
-    healsparse, path = _healsparse(), Path(path)
-    _check_is_healsparse(path)
-    found = healsparse.HealSparseMap.read(str(path))
-    header = {str(k): v for k, v in (found.metadata or {}).items()}
-    if declared("frame", frame, header_frame(header, path), path) != "equatorial":
-        msg = f"{path} is Galactic: bring it to equatorial coordinates first, as only those are read from HealSparse"
-        raise DataError(msg)
-    partial = _partial(_single(found, column, path), header, path)
+    path = Path(path)
+    partial = sparse_part(sparse_map(path), path, column=column, frame=frame)
     if nside is None or check_nside(nside) == partial.nside:
         return partial
     if kind is None:
@@ -122,6 +123,106 @@ def write_healsparse(
     return Path(path)
 
 
+def is_healsparse(path: str | Path) -> bool:
+    """Whether a file says of itself that it is a HealSparse map, whatever its ending.
+
+    Parameters
+    ----------
+    path : str or Path
+        File.
+
+    Returns
+    -------
+    bool
+        False also for what is no FITS file.
+    """
+    with warnings.catch_warnings():
+        # that it is cut short is said when it is read
+        warnings.simplefilter("ignore")
+        try:
+            with Path(path).open("rb") as file:
+                return str(fits.getheader(file).get("PIXTYPE", "")).strip() == "HEALSPARSE"
+        except (OSError, EOFError):
+            return False
+
+
+def sparse_map(path: Path):
+    """Open a HealSparse file.
+
+    Parameters
+    ----------
+    path : Path
+        File.
+
+    Returns
+    -------
+    healsparse.HealSparseMap
+        What it holds.
+
+    Raises
+    ------
+    MissingDataError
+        When healsparse is not installed, or there is no such file.
+    DataError
+        When the file is no HealSparse map, is damaged, or of flags.
+    """
+    healsparse = _healsparse()
+    if not path.is_file():
+        msg = f"map file {str(path)!r} does not exist: check the name and the folder"
+        raise MissingDataError(msg)
+    if not is_healsparse(path):
+        msg = f"{path} is no HealSparse map in FITS format: read HEALPix files with healpix_io.read_map"
+        raise DataError(msg)
+    with fits_tables(path, what="map file", wrong="cannot be read as HealSparse") as hdus:
+        offset = "BZERO" in hdus[1].header
+        found = _with_offset(healsparse, hdus, path) if offset else healsparse.HealSparseMap.read(str(path))
+    if found.is_wide_mask_map:
+        msg = f"{path} holds flags of several bits: write the one that is wanted as a map of its own"
+        raise DataError(msg)
+    return found
+
+
+def sparse_columns(found) -> tuple[str, ...]:
+    """Names of the maps of an opened file that holds several; none where it holds one."""
+    return tuple(found.dtype.names or ())
+
+
+def sparse_header(found) -> dict[str, object]:
+    """Cards of an opened file."""
+    return {str(k): v for k, v in (found.metadata or {}).items()}
+
+
+def sparse_part(found, path: Path, *, column: str | None = None, frame: str | None = None) -> PartialMap:
+    """One map of an opened file, RING, equatorial.
+
+    Parameters
+    ----------
+    found : healsparse.HealSparseMap
+        What the file holds.
+    path : Path
+        The file, for messages.
+    column, frame : str, optional
+        As in :func:`read_healsparse`.
+
+    Returns
+    -------
+    PartialMap
+        Where the map has values: no pixel with the sentinel of the file, UNSEEN, NaN, or False in a mask.
+
+    Raises
+    ------
+    DataError
+        When the map is Galactic or has no value, or when its frame is not declared.
+    ParameterError
+        When a name is not known.
+    """
+    header = sparse_header(found)
+    if declared("frame", frame, header_frame(header, path), path) != "equatorial":
+        msg = f"{path} is Galactic: bring it to equatorial coordinates first, as only those are read from HealSparse"
+        raise DataError(msg)
+    return _partial(_single(found, column, path), header, path)
+
+
 def _healsparse():
     try:
         import healsparse
@@ -131,24 +232,20 @@ def _healsparse():
     return healsparse
 
 
-def _check_is_healsparse(path: Path) -> None:
-    if not path.is_file():
-        msg = f"map file {str(path)!r} does not exist: check the name and the folder"
-        raise MissingDataError(msg)
-    try:
-        kinds = [str(fits.getheader(path, 1).get("PIXTYPE", "")).strip()]
-    except (OSError, IndexError):
-        kinds = []
-    if kinds != ["HEALSPARSE"]:
-        msg = f"{path} is no HealSparse map in FITS format: read HEALPix files with healpix_io.read_map"
-        raise DataError(msg)
+def _with_offset(healsparse, hdus: fits.HDUList, path: Path):
+    """Map of unsigned numbers or short signed ones, which FITS stores with an offset, as the package cannot map it."""
+    image = hdus[1]
+    values, header = native(image.data), image.header
+    coverage = healsparse.HealSparseCoverage.read(str(path))
+    made = healsparse.HealSparseMap(
+        cov_map=coverage, sparse_map=values, nside_sparse=header["NSIDE"], sentinel=header["SENTINEL"]
+    )
+    made.metadata = {k: v for k, v in header.items() if k.strip() and k not in _STRUCTURE}
+    return made
 
 
 def _single(found, column: str | None, path: Path):
     """The map with one number per pixel that was asked for."""
-    if found.is_wide_mask_map:
-        msg = f"{path} holds flags of several bits: write the one that is wanted as a map of its own"
-        raise DataError(msg)
     if found.is_rec_array:
         names = found.dtype.names
         if column not in names:

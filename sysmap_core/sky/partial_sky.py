@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError, ParameterError, unknown_name
 from .pixels import check_nside, parent_pixels, usable
+from .regrid import to_nside
 
 AVERAGES: Mapping[str, tuple[Callable, Callable]] = MappingProxyType(
     {
@@ -62,6 +63,31 @@ class PartialMap:
         full = np.full(hp.nside2npix(self.nside), hp.UNSEEN)
         full[self.pixels] = self.values
         return full
+
+    def at_nside(self, nside: int, kind: str = "mean") -> np.ndarray:
+        """Full-sky map of any resolution.
+
+        Parameters
+        ----------
+        nside : int
+            Resolution wanted.
+        kind : {"mean", "sum"}
+            ``"sum"`` for counts, ``"mean"`` for densities and conditions.
+
+        Returns
+        -------
+        ndarray, shape (12 nside^2,)
+            RING.  Going down, the mean (or sum) of the sub-pixels that have a value, UNSEEN where none has; as pixels
+            have equal areas, that is the mean over the usable area.  Going up, as :func:`~.to_nside`.
+
+        Raises
+        ------
+        ParameterError
+            When ``nside`` or ``kind`` is not a known one.
+        """
+        if check_nside(nside) > self.nside:
+            return to_nside(self.full_sky(), nside, kind)
+        return self.degraded(nside, kind).full_sky()
 
     def degraded(
         self, nside: int, kind: str, *, average: str = "linear", weights: np.ndarray | None = None

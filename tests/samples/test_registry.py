@@ -14,11 +14,14 @@ from sysmap_core.samples.registry import LRG, SAMPLES, find_sample, load_sample
 from sysmap_core.sky.catalogues import catalogue_checksum
 from sysmap_core.sky.field import footprint, overdensity
 from sysmap_core.sky.healpix_io import write_map
+from sysmap_core.sky.pixels import pixel_counts
 from sysmap_core.templates.template_set import standardise
 
 INFO = find_sample("11.5")
 
 NSIDE = 16
+
+N_RANDOMS = 5000
 
 
 def write_catalogue(folder, kind, ra, dec, **more):
@@ -40,7 +43,8 @@ def data_dir(tmp_path, positions):
     folder = tmp_path / "catalogues"
     folder.mkdir()
     write_catalogue(folder, "DATA", *positions, WEIGHT_COMP=np.full(500, 2.0))
-    write_catalogue(folder, "RAND", *positions)
+    rng = np.random.default_rng(2)
+    write_catalogue(folder, "RAND", rng.uniform(0, 40, N_RANDOMS), rng.uniform(-30, 10, N_RANDOMS))
     return folder
 
 
@@ -144,11 +148,12 @@ def test_catalogues_from_files(data_dir, template_dir, positions):
     assert sample.truth is None
     assert catalogue_checksum(sample.galaxies.ra, sample.galaxies.dec) == catalogue_checksum(*positions)
     # completeness weights count
-    np.testing.assert_array_equal(sample.galaxy_counts, 2 * np.asarray(sample.coverage))
-    np.testing.assert_array_equal(sample.galaxy_counts.squares, 4 * sample.coverage.squares)
+    np.testing.assert_array_equal(sample.galaxy_counts, 2 * pixel_counts(*positions, NSIDE))
+    np.testing.assert_array_equal(sample.galaxy_counts.squares, 4 * pixel_counts(*positions, NSIDE))
+    assert sample.coverage.weights.sum() == sample.coverage.squares.sum() == N_RANDOMS
     data = f"{INFO.identifier}_DATA.fits"
     assert sample.sources[data] == checksum(data_dir / data)
-    assert "has 500 galaxies, the sample is published with 120882" in sample.notes[1]
+    assert "has 500 galaxies, the sample is published with 120882" in sample.notes[-1]
 
 
 def test_catalogues_from_files_need_templates(data_dir):

@@ -122,6 +122,52 @@ def test_whole_numbers_and_several_maps_in_a_file(tmp_path, healsparse):
         read_healsparse(tmp_path / "i.hsp", frame="equatorial", column="b")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_masks_hold_the_pixels_that_are_true(tmp_path, healsparse, packed):
+    made = healsparse.HealSparseMap.make_empty(32, NSIDE, bool, bit_packed=packed)
+    made[hp.ring2nest(NSIDE, PIXELS)] = PIXELS % 3 > 0
+    made.write(str(tmp_path / "m.hsp"))
+    found = read_healsparse(tmp_path / "m.hsp", frame="equatorial")
+    np.testing.assert_array_equal(found.pixels, PIXELS[PIXELS % 3 > 0])
+    assert (found.values == 1).all()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_whole_numbers_of_every_length(tmp_path, healsparse, dtype, compressed):
+    """Without the pixels that have the sentinel of the file, zero or the smallest number."""
+    values = (PIXELS % 100).astype(dtype)
+    made = healsparse.HealSparseMap.make_empty(32, NSIDE, np.dtype(dtype).type)
+    made.update_values_pix(hp.ring2nest(NSIDE, PIXELS), values)
+    made.metadata = {"COORDSYS": "C", "SURVEY": "DES"}
+    made.write(str(tmp_path / "m.hsp"), nocompress=not compressed)
+    found = read_healsparse(tmp_path / "m.hsp")
+    kept = values != 0 if dtype.startswith("u") else np.full(len(values), True)
+    np.testing.assert_array_equal(found.pixels, PIXELS[kept])
+    np.testing.assert_array_equal(found.values, values[kept])
+    assert found.header["SURVEY"] == "DES"
+    assert not {"NSIDE", "BZERO", "SENTINEL"} & set(found.header)
+
+
+@pytest.mark.parametrize(("dtype", "sentinel"), [("f4", 0.0), ("i4", -99), ("u2", 65535)])
+def test_sentinels_of_their_own(tmp_path, healsparse, dtype, sentinel):
+    values = np.where(PIXELS % 3, 7, sentinel).astype(dtype)
+    made = healsparse.HealSparseMap.make_empty(32, NSIDE, np.dtype(dtype).type, sentinel=sentinel)
+    made.update_values_pix(hp.ring2nest(NSIDE, PIXELS), values)
+    made.write(str(tmp_path / "m.hsp"))
+    found = read_healsparse(tmp_path / "m.hsp", frame="equatorial")
+    np.testing.assert_array_equal(found.pixels, PIXELS[PIXELS % 3 > 0])
+    assert (found.values == 7).all()
+
+
+@pytest.mark.parametrize("share", [5, 9])
+def test_a_damaged_file_is_named(tmp_path, healsparse, share):
+    whole = foreign(healsparse, tmp_path / "w.hsp", DEC).read_bytes()
+    (tmp_path / "cut.hsp").write_bytes(whole[: share * len(whole) // 10])
+    with pytest.raises(DataError, match=r"cut\.hsp cannot be read as HealSparse \(.*\): write or copy it again"):
+        read_healsparse(tmp_path / "cut.hsp", frame="equatorial")
+
+
 def test_flags_are_no_map(tmp_path, healsparse):
     made = healsparse.HealSparseMap.make_empty(32, NSIDE, healsparse.WIDE_MASK, wide_mask_maxbits=7)
     made.set_bits_pix(hp.ring2nest(NSIDE, PIXELS), [4])

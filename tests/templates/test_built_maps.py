@@ -103,7 +103,8 @@ def test_reader_of_templates_takes_the_folder(tmp_path, randoms, stars):
     maps = randoms[1]
     write_maps(maps, tmp_path)
     write_maps(stars, tmp_path)
-    values, names, _ = read_templates(tmp_path, 16)
+    found = read_templates(tmp_path, 16)
+    values, names = found.maps, found.names
     assert sorted(names) == sorted(maps.names + stars.names)
     for both in (maps, stars):
         conditions = both.conditions(16)
@@ -116,7 +117,7 @@ def test_number_of_objects_is_no_template(tmp_path, randoms):
     write_maps(maps, tmp_path)
     counted = read_map(tmp_path / "0016" / OBJECTS / "LS10_OBJECTS_NSIDE_0016.fits")
     np.testing.assert_array_equal(counted[maps.pixels[16]], maps.objects[16])
-    assert "OBJECTS" not in read_templates(tmp_path, 16)[1]
+    assert "OBJECTS" not in read_templates(tmp_path, 16).names
 
 
 def test_conditions_say_where_they_come_from(randoms, stars):

@@ -1,33 +1,12 @@
 from dataclasses import replace
 
-import healpy as hp
 import numpy as np
 import pytest
 from astropy.io import fits
 
 from sysmap_core.sky.catalogues import Catalogue
-from sysmap_core.sky.random_points import uniform_randoms
 from sysmap_core.weights.__main__ import main
-from sysmap_core.weights.files import CARDS, WeightTable, position_checksum, read_weights, write_table
-
-N_ROWS, N_OUTSIDE, NSIDE = 1000, 4, 8
-
-
-@pytest.fixture(scope="module")
-def good():
-    """Weights with nothing wrong: several objects in a pixel, four off the footprint."""
-    rng = np.random.default_rng(3)
-    objects = uniform_randoms(np.ones(12 * NSIDE**2, bool), N_ROWS, rng)
-    pixels = hp.ang2pix(NSIDE, objects.ra, objects.dec, lonlat=True)
-    columns = {"RA": objects.ra, "DEC": objects.dec}
-    for name in ("WEIGHT_ADD", "WEIGHT_SYS"):
-        columns[name] = rng.uniform(0.8, 1.2, 12 * NSIDE**2)[pixels]
-        columns[name][pixels == np.flatnonzero(np.bincount(pixels) == N_OUTSIDE)[0]] = 1.0
-    header = dict.fromkeys(CARDS, "")
-    header |= {"NSIDE": NSIDE, "NSYS": 2, "NGAL": N_ROWS, "NRAND": 9, "NOUTSIDE": N_OUTSIDE, "WEIGHTOF": "galaxies"}
-    header |= {"CLIPFRAC": 0.0, "WFLOOR": 0.01, "CATSUM": position_checksum(columns)}
-    header |= {f"{key}{i:03d}": "" for key in ("TMPL", "TSUM", "A_SYS", "B_SYS") for i in (1, 2)}
-    return WeightTable(columns, header, {})
+from sysmap_core.weights.files import read_weights, write_table
 
 
 @pytest.fixture
@@ -64,8 +43,8 @@ def test_command_line_on_a_good_file(on_disk, capsys):
     assert main(["check", path, "--catalogue", catalogue]) == 0
     out, err = capsys.readouterr()
     assert out.count("\n") == 1
-    assert out.startswith(f"{path}: 1000 rows of WEIGHT_ADD, WEIGHT_SYS passed header, columns,")
-    assert out.endswith(f", mean, pixels, footprint, against {catalogue}.\n")
+    assert out.startswith(f"{path}: 1000 rows of WEIGHT_ALONE, WEIGHT_ADD, WEIGHT_SYS passed header, columns,")
+    assert out.endswith(f", footprint, parts, product, identifiers, against {catalogue}.\n")
     assert " order," in out
     assert err == ""
     assert main(["check", path]) == 0
@@ -81,6 +60,49 @@ def test_command_line_on_a_wrong_file(on_disk, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "The header lacks SEED."
     assert "WEIGHT_SYS is zero or negative in 5 of 1000 rows." in lines
+
+
+def test_a_simulated_file_is_named_so(on_disk, tmp_path, capsys):
+    path, _ = on_disk
+    table = read_weights(path)
+    simulated = replace(table, header=table.header | {"SIMULATD": True})
+    write_table(path, simulated)
+    assert main(["check", str(path)]) == 0
+    assert capsys.readouterr().out.startswith(f"{path}: SIMULATED galaxies, 1000 rows of WEIGHT_ALONE, ")
+    write_table(path, changed(simulated, WEIGHT_SYS=-1.0))
+    assert main(["check", str(path)]) == 1
+    assert capsys.readouterr().out.startswith(f"{path} holds SIMULATED galaxies.\nWEIGHT_SYS is zero or negative")
+    randoms = replace(simulated, header=simulated.header | {"WEIGHTOF": "randoms", "NRAND": 1000})
+    assert main(["check", str(write_table(path, randoms))]) == 0
+    assert f"{path}: randoms of SIMULATED galaxies, 1000 rows of" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ending", [".fits", ".parquet"])
+def test_a_pair_of_files(good, tmp_path, capsys, ending):
+    galaxies = write_table(tmp_path / f"w{ending}", replace(good, header=good.header | {"NRAND": 1000}))
+    header = good.header | {"NRAND": 1000, "WEIGHTOF": "randoms"}
+    randoms = write_table(tmp_path / f"r{ending}", replace(good, header=header))
+    assert main(["check", str(galaxies), "--randoms", str(randoms)]) == 0
+    assert capsys.readouterr().out.endswith(f"identifiers, without a catalogue, paired with {randoms}.\n")
+    wrong = without(changed(replace(good, header=header), WEIGHT_ADD=np.nan), "WEIGHT_SYS")
+    write_table(randoms, wrong)
+    assert main(["check", str(galaxies), "--randoms", str(randoms)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert f"{randoms}: WEIGHT_ADD is NaN or infinite in 5 of 1000 rows." in lines
+    assert "The randoms lack WEIGHT_SYS, partners of columns of the galaxies." in lines
+    assert main(["check", str(galaxies), "--randoms", str(tmp_path / "none.fits")]) == 2
+
+
+def test_identifiers_of_a_catalogue(good, tmp_path, capsys):
+    names = np.arange(1000, dtype=np.int64) + 39627000000000000
+    table = replace(good, columns=good.columns | {"TARGETID": names}, header=good.header | {"IDCOL": "TARGETID"})
+    path = write_table(tmp_path / "w.fits", table)
+    place = [fits.Column(name, "D", array=good.columns[name]) for name in ("RA", "DEC")]
+    for given, code in ((names, 0), (names + 1, 1)):
+        columns = [*place, fits.Column("TARGETID", "K", array=given)]
+        fits.BinTableHDU.from_columns(columns).writeto(tmp_path / "cat.fits", overwrite=True)
+        assert main(["check", str(path), "--catalogue", str(tmp_path / "cat.fits")]) == code
+    assert capsys.readouterr().out.endswith("TARGETID is not that of the catalogue in 1000 of 1000 rows.\n")
 
 
 def test_command_line_on_a_file_that_is_cut_short(on_disk, capsys):

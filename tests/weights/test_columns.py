@@ -7,8 +7,18 @@ from astropy.io import fits
 
 from sysmap_core.methods.table import METHODS
 from sysmap_core.sky.catalogues import Catalogue, catalogue_checksum
-from sysmap_core.weights.columns import at_positions, column, recommendation, recommended
-from sysmap_core.weights.files import CARDS, read_weights
+from sysmap_core.weights.columns import (
+    alone,
+    at_positions,
+    column,
+    on_footprint,
+    random_column,
+    recommendation,
+    recommended,
+    weight_columns,
+)
+from sysmap_core.weights.files import read_weights
+from sysmap_core.weights.header import CARDS
 
 
 def test_one_row_per_galaxy_in_order(run, written):
@@ -102,3 +112,37 @@ def test_values_at_positions(run):
     near, off = at_positions(values, field.footprint, objects)
     assert near >= 10
     assert off == 1.0
+
+
+def test_partners_of_the_columns(run):
+    results = run[1]
+    templates = results["OLS"].templates
+    np.testing.assert_array_equal(random_column(results["OLS"]), 1.0)
+    fit = results["GLS-comb"]
+    density, efficiency = (1 + x @ templates.values for x in (fit.a_mean, fit.b_mean))
+    np.testing.assert_allclose(random_column(fit), density / efficiency)
+    np.testing.assert_allclose(random_column(results["ISD-3"]), 1.0)
+
+
+def test_weight_that_works_alone(run):
+    """It is 1 / (1 + A) of every method, whatever B is."""
+    results = run[1]
+    for name in ("OLS", "GLS-comb"):
+        density = 1 + results[name].a_mean @ results[name].templates.values
+        np.testing.assert_allclose(alone(results[name]), 1 / density)
+    np.testing.assert_allclose(alone(results["ISD-1"]), results["ISD-1"].galaxy_weights)
+    steep = replace(results["OLS"], random_weights=np.full(results["OLS"].footprint.n_pix, -1.0))
+    np.testing.assert_allclose(alone(steep), 100.0)
+
+
+def test_columns_of_both_kinds_have_the_same_names(run):
+    results = run[1]
+    galaxies, randoms = (weight_columns(results, kind) for kind in ("galaxies", "randoms"))
+    assert list(galaxies) == list(randoms) == [*(METHODS[name].column for name in results), "WEIGHT_SYS"]
+    np.testing.assert_array_equal(galaxies["WEIGHT_SYS"][0], results["GLS-comb"].galaxy_weights)
+    np.testing.assert_array_equal(randoms["WEIGHT_SYS"][0], results["GLS-comb"].random_weights)
+
+
+def test_objects_on_a_footprint(run):
+    footprint = run[1]["OLS"].footprint
+    assert list(on_footprint(footprint, Catalogue(np.array([0.0, 180.0]), np.array([80.0, 0.0])))) == [True, False]

@@ -9,7 +9,7 @@ from sysmap_core.methods.decontamination import MIN_WEIGHT_DENOMINATOR, decontam
 from sysmap_core.samples.sample import Sample
 from sysmap_core.sky.random_points import uniform_randoms
 from sysmap_core.weights.checks import check
-from sysmap_core.weights.columns import at_positions
+from sysmap_core.weights.columns import at_positions, pair_meaning
 from sysmap_core.weights.draws import draw_amplitudes, draw_weights, write_weight_draws
 from sysmap_core.weights.files import read_weights
 
@@ -136,6 +136,8 @@ def test_files_of_draws(combined, sample, tmp_path):
         assert check(table, objects) == []
         assert (table.header["NDRAWS"], table.header["DRAWSEED"], table.header["SEED"]) == (3, 5, 5)
         assert table.header["DRAWFROM"] == "analytic"
+        assert table.meanings["WEIGHT_SYS_002"] == pair_meaning(combined)[0 if table is galaxies else 1]
+        assert table.columns["IN_FIT"].all()
     assert (galaxies.header["WEIGHTOF"], randoms.header["WEIGHTOF"]) == ("galaxies", "randoms")
 
 

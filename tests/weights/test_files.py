@@ -5,13 +5,10 @@ import pytest
 from astropy.io import fits
 from skies import ClusteredSky
 
-from sysmap_core.errors import DataError, MissingDataError
+from sysmap_core.errors import DataError, MissingDataError, ParameterError
 from sysmap_core.files import plain
 from sysmap_core.methods.decontamination import decontaminate
 from sysmap_core.weights.files import (
-    CARDS,
-    FURTHER_CARDS,
-    NUMBERED_CARDS,
     WeightTable,
     position_checksum,
     read_params,
@@ -19,6 +16,7 @@ from sysmap_core.weights.files import (
     write_params,
     write_table,
 )
+from sysmap_core.weights.header import CARDS, FURTHER_CARDS, NUMBERED_CARDS
 
 LONG_NAME = "LS10_VLIM_ANY_10.75_Mstar_12.0_0.05_z_0.31_N_2802710"
 
@@ -47,6 +45,39 @@ def test_what_is_written_is_read(table, tmp_path):
     assert list(got.weights) == ["WEIGHT_SYS"]
 
 
+@pytest.mark.parametrize("ending", [".fits", ".parquet"])
+def test_every_kind_of_column_comes_back(table, tmp_path, ending):
+    """Whole numbers of 64 bits with and without a sign, text, flags, and the table of the parts."""
+    further = {
+        "TARGETID": np.array([2**64 - 1, 2**63, 39627000000000001], np.uint64),
+        "object_id": np.array([-(2**63), 2**63 - 1, 0]),
+        "NAME": np.array(["J0001+02", "", "J9"]),
+        "IN_FIT": np.array([True, False, True]),
+    }
+    parts = {"PART": np.array([1, 2]), "REGION": np.array(["N", "South"]), "PGAIN": np.array([0.7, np.nan])}
+    wide = replace(table, columns=table.columns | further, parts=parts)
+    got = read_weights(write_table(tmp_path / f"w{ending}", wide))
+    assert list(got.columns) == list(wide.columns)
+    for name, values in wide.columns.items():
+        np.testing.assert_array_equal(got.columns[name], values)
+        assert got.columns[name].dtype.kind == values.dtype.kind
+    assert (got.header, got.meanings) == (wide.header, wide.meanings)
+    assert list(got.parts) == list(parts)
+    for name, values in parts.items():
+        np.testing.assert_array_equal(got.parts[name], values)
+
+
+def test_weights_that_came_with_the_catalogue_are_none_against_contamination(table):
+    both = replace(table, columns=table.columns | {"WEIGHT_IN": np.ones(3), "WEIGHT": np.ones(3)})
+    assert list(both.weights) == ["WEIGHT_SYS"]
+
+
+def test_ending_that_is_not_known(table, tmp_path):
+    with pytest.raises(ParameterError, match=r"'w\.csv' ends in '\.csv': give a name with \.fits or \.parquet"):
+        write_table(tmp_path / "w.csv", table)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_pixels_are_read_as_whole_numbers(table, tmp_path):
     pixels = {"HPXPIXEL": np.array([3, 5, 2**40]), "WEIGHT_SYS": np.ones(3)}
     got = read_weights(write_table(tmp_path / "w.fits", replace(table, columns=pixels)))
@@ -54,8 +85,9 @@ def test_pixels_are_read_as_whole_numbers(table, tmp_path):
     assert got.columns["HPXPIXEL"].dtype.kind == "i"
 
 
-def test_single_precision_is_for_weights_only(table, tmp_path):
-    got = read_weights(write_table(tmp_path / "w.fits", table, dtype="E"))
+@pytest.mark.parametrize("ending", [".fits", ".parquet"])
+def test_single_precision_is_for_weights_only(table, tmp_path, ending):
+    got = read_weights(write_table(tmp_path / f"w{ending}", table, dtype="E"))
     assert got.columns["WEIGHT_SYS"].dtype == np.float32
     np.testing.assert_array_equal(got.columns["DEC"], table.columns["DEC"])
 
@@ -127,8 +159,18 @@ def test_parameters_with_and_without_maps(tmp_path):
     assert again.names == result.names
 
 
+def test_parameters_of_parts(tmp_path):
+    sky = ClusteredSky(nside=8)
+    result = decontaminate(sky.field(0, a=0.1), sky.templates, "OLS", spectrum=sky.spectrum)
+    parts = [{"region": name, "methods": {"OLS": result.to_dict()}} for name in ("N", "S")]
+    got = read_params(write_params(tmp_path / "p.json", {"nside": 8, "parts": parts}))
+    assert (got["nside"], [part["region"] for part in got["parts"]]) == (8, ["N", "S"])
+    assert all(type(part["methods"]["OLS"]) is type(result) for part in got["parts"])
+
+
 @pytest.mark.parametrize(
-    ("text", "reason"), [("{", "is no JSON file"), ("[1]", "holds no methods"), ("{}", "no methods")]
+    ("text", "reason"),
+    [("{", "is no JSON file"), ("[1]", "holds no methods"), ("{}", "no methods"), ('{"parts": [{}]}', "no methods")],
 )
 def test_file_that_holds_no_parameters(tmp_path, text, reason):
     path = tmp_path / "p.json"

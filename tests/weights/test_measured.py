@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sysmap_core.errors import DataError
+from sysmap_core.samples.parts import whole
 from sysmap_core.sky.catalogues import Catalogue
 from sysmap_core.two_point.estimators import angular_correlation
 from sysmap_core.weights.columns import at_positions
@@ -47,3 +48,22 @@ def test_catalogues_that_are_not_there(run):
     assert measure_catalogues(empty, results["OLS"]) is None
     with pytest.raises(DataError, match="estimator is 'catalogue' and TEST has no catalogues: take 'pixels' or 'auto'"):
         measure_catalogues(empty, results["OLS"], "catalogue")
+
+
+def test_a_part_is_measured_with_its_own_objects(split_run):
+    fitted = split_run[1][2]
+    own = fitted.part.sample
+    galaxies, randoms = (inside(one, fitted.best.footprint, 3) for one in (own.galaxies, own.randoms))
+    galaxies = Catalogue(galaxies.ra[:1500], galaxies.dec[:1500], galaxies.weights[:1500])
+    own = replace(own, galaxies=galaxies, randoms=randoms)
+    part = replace(fitted.part, sample=own)
+    of_part, of_sample = (measure_catalogues(which, fitted.best) for which in (part, own))
+    assert list(of_part) == ["observed", "GLS-comb"]
+    np.testing.assert_allclose(of_part["GLS-comb"].w, of_sample["GLS-comb"].w, rtol=1e-10)
+    assert of_part["observed"].metadata["n_galaxies"] == 1500
+
+
+def test_a_whole_sample_as_a_part_without_catalogues(run):
+    sample, results, *_ = run
+    with pytest.raises(DataError, match="TEST has no catalogues"):
+        measure_catalogues(whole(replace(sample, randoms=None)), results["OLS"], "catalogue")

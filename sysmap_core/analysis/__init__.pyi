@@ -1,0 +1,29 @@
+__all__ = [
+    "DEFAULT_METHODS",
+    "Change",
+    "LeverageCut",
+    "MaskAndRefit",
+    "MaskStep",
+    "PartResult",
+    "SampleResult",
+    "amplitude_panels",
+    "common_method",
+    "curve_panels",
+    "fit_part",
+    "mask_and_refit",
+    "over_regions",
+    "run_sample",
+]
+
+from .mask_steps import Change, LeverageCut, MaskAndRefit, MaskStep
+from .masking import mask_and_refit
+from .part_figures import amplitude_panels, curve_panels
+from .sample_run import (
+    DEFAULT_METHODS,
+    PartResult,
+    SampleResult,
+    common_method,
+    fit_part,
+    over_regions,
+    run_sample,
+)

@@ -1,0 +1,372 @@
+"""The main job: a sample in, weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import healpy as hp
+import numpy as np
+
+from ..diagnostics import EqualityTest, RatioTest, Verdict, amplitudes_equal, examine, likelihood_ratio, verdict
+from ..errors import DataError, unknown_name
+from ..methods import METHODS, AmplitudePrior, Decontamination, Method, Pooled, find_method, pooled, run_methods
+from ..samples import Sample, SamplePart, SampleSpec, sample_of, split
+from ..sky import Field, Footprint, footprint, overdensity
+from ..templates import TemplateSet, standardise
+from ..weights import FittedPart, recommendation, recommended, write_all
+
+DEFAULT_METHODS = ("OLS", "GLS", "GLS-comb")
+"""Methods of a run when none are named: the simplest, and the two best."""
+
+BETWEEN_PARTS = ("separate", "pooled")
+"""What the weights of a part know of the other parts."""
+
+
+@dataclass(frozen=True)
+class PartResult:
+    """What was found in a part of a sample.
+
+    Parameters
+    ----------
+    part : SamplePart
+        The part, with the templates that were fitted.
+    field : Field
+        Its overdensity.
+    templates : TemplateSet
+        Its templates, standardised on its own footprint.
+    near_duplicates : tuple of tuple of str
+        Templates that are nearly the same; the first of each group is fitted, unless all were asked for.
+    left_out : tuple of str
+        Those that are not fitted.
+    results : dict of str to Decontamination
+        By method.
+    test : RatioTest or None
+        Test for multiplicative contamination; None where the coverage has too few randoms for one.
+    notes : tuple of str
+        What could not be done.
+    """
+
+    part: SamplePart
+    field: Field
+    templates: TemplateSet
+    near_duplicates: tuple[tuple[str, ...], ...]
+    left_out: tuple[str, ...]
+    results: dict[str, Decontamination]
+    test: RatioTest | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Name of the part."""
+        return self.part.label
+
+    @property
+    def sample(self) -> Sample:
+        """The part as a sample."""
+        return self.part.sample
+
+    @property
+    def redshift(self) -> float:
+        """Where its bin lies: mean of the edges, or the number of a bin without edges."""
+        return float(sum(self.part.z_range) / 2.0 if self.part.z_range else self.part.z_bin)
+
+    @property
+    def best(self) -> Decontamination:
+        """Result behind WEIGHT_SYS."""
+        return recommended(self.results)
+
+    @property
+    def recommendation(self) -> str:
+        """Why it is that one, in a sentence."""
+        return recommendation(self.results)
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What to do with the part."""
+        return verdict(self.best, self.test)
+
+    @property
+    def fitted(self) -> FittedPart:
+        """The part as files of weights take it."""
+        return FittedPart(self.part, self.results, self.test, self.verdict)
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """What was found in a sample.
+
+    Parameters
+    ----------
+    sample : Sample
+        The whole sample.
+    parts : tuple of PartResult
+        Region by region, and in it bin by bin; one for a sample that is fitted as a whole.
+    pooled : Pooled or None
+        Amplitudes of the parts under a prior that knows all of them, where the weights are made of these.
+    seed : int
+        Of the draws.
+    """
+
+    sample: Sample
+    parts: tuple[PartResult, ...]
+    pooled: Pooled | None = None
+    seed: int = 0
+
+    def __getitem__(self, label: str) -> PartResult:
+        for part in self.parts:
+            if part.label == label:
+                return part
+        msg = f"there is no part {label!r}: the sample has {', '.join(part.label for part in self.parts)}"
+        raise DataError(msg)
+
+    @property
+    def best(self) -> dict[str, Decontamination]:
+        """Result behind WEIGHT_SYS of every part, by its name."""
+        return {part.label: part.best for part in self.parts}
+
+    @property
+    def in_common(self) -> dict[str, Decontamination]:
+        """Results of the best method that converged in all parts, by the name of the part: what can be compared."""
+        return {part.label: part.results[common_method(self.parts)] for part in self.parts}
+
+    @cached_property
+    def equality(self) -> EqualityTest | None:
+        """Whether all parts have the same amplitudes; None where there is one part."""
+        return amplitudes_equal(self.in_common, seed=self.seed) if len(self.parts) > 1 else None
+
+    def write(self, folder: str | Path, *, format: str = "fits") -> tuple[Path, ...]:
+        """Write the weights of galaxies and randoms, their maps, and the fitted parameters.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Where to write; made when missing.
+        format : {"fits", "parquet"}
+            Of the weights of objects.
+
+        Returns
+        -------
+        tuple of Path
+            The files.
+        """
+        return write_all(folder, self.sample, [part.fitted for part in self.parts], format=format)
+
+
+def run_sample(
+    spec: SampleSpec,
+    *,
+    methods: Sequence[str] = DEFAULT_METHODS,
+    likelihood: str = "shot-noise",
+    shrinkage: str = "hierarchical",
+    keep_near_duplicates: bool = False,
+    prior: AmplitudePrior | None = None,
+    between_parts: str = "separate",
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> SampleResult:
+    """Read a sample and fit the contamination of each of its parts.
+
+    Parameters
+    ----------
+    spec : SampleSpec
+        Files of any survey, or a sample that has a name.
+    methods : sequence of str
+        Rows of :data:`~.METHODS`.
+    likelihood, shrinkage : str
+        As in :func:`~.run_methods`.
+    keep_near_duplicates : bool
+        Whether to fit templates that are nearly the same; else the first of each group is fitted.
+    prior : AmplitudePrior, optional
+        What is known of the amplitudes from elsewhere.
+    between_parts : {"separate", "pooled"}
+        Whether the weights of a part are made of its own fit, or of what all parts say together, see :func:`~.pooled`:
+        amplitudes that vary smoothly with redshift, and independently between regions.
+    seed : int
+        Fixes all draws.
+    progress : callable, optional
+        Called with the number of parts that are done, and of all.
+
+    Returns
+    -------
+    SampleResult
+        With a result for every part.
+
+    Raises
+    ------
+    ParameterError, MissingDataError, DataError
+        As in :func:`~.sample_of`, :func:`~.split` and :func:`~.run_methods`.
+
+    Examples
+    --------
+    >>> spec = SampleSpec(16, sample="9.0", seed=1)
+    >>> done = run_sample(spec, methods=["OLS"])
+    >>> done.parts[0].best.method
+    'OLS'
+    """
+    rows = [find_method(name) for name in methods]
+    if between_parts not in BETWEEN_PARTS:
+        raise unknown_name("between_parts", between_parts, BETWEEN_PARTS)
+    sample = sample_of(spec)
+    parts = split(
+        sample,
+        regions=spec.regions,
+        z_column=spec.z_column,
+        z_edges=spec.z_edges,
+        bin_column=spec.bin_column,
+        ordering=spec.ordering,
+        frame=spec.frame,
+    )
+    how = {"likelihood": likelihood, "shrinkage": shrinkage, "keep_near_duplicates": keep_near_duplicates}
+    done = []
+    for part in parts:
+        done.append(fit_part(part, rows, prior=prior, seed=seed, **how))
+        if progress is not None:
+            progress(len(done), len(parts))
+    separate = SampleResult(sample, tuple(done), seed=seed)
+    return separate if between_parts == "separate" or len(done) == 1 else _pooled(separate)
+
+
+def fit_part(
+    part: SamplePart,
+    methods: Sequence[Method],
+    *,
+    likelihood: str = "shot-noise",
+    shrinkage: str = "hierarchical",
+    keep_near_duplicates: bool = False,
+    prior: AmplitudePrior | None = None,
+    seed: int = 0,
+) -> PartResult:
+    """Fit the contamination of a part of a sample.
+
+    Parameters
+    ----------
+    part : SamplePart
+        The part.
+    methods : sequence of Method
+        Rows of :data:`~.METHODS`.
+    likelihood, shrinkage, keep_near_duplicates, prior, seed
+        As in :func:`run_sample`.
+
+    Returns
+    -------
+    PartResult
+        Methods that also fit ``b`` are left out, with a note, where the coverage was counted with too few randoms.
+
+    Raises
+    ------
+    DataError
+        When the part cannot be fitted, with its name.
+    """
+    try:
+        return _fitted(part, methods, likelihood, shrinkage, keep_near_duplicates, prior, seed)
+    except DataError as error:
+        if part.label == "all":
+            raise
+        raise DataError(f"part {part.label!r}: {error}") from None
+
+
+def _fitted(part, methods, likelihood, shrinkage, keep_near_duplicates, prior, seed) -> PartResult:
+    covered = footprint(part.sample.coverage)
+    alike = _near_duplicates(part.sample, covered)
+    left_out = () if keep_near_duplicates else tuple(name for _, *others in alike for name in others)
+    sky = part.sample.without_templates(left_out)
+    templates = standardise(sky.maps, sky.template_names, covered, missing=sky.missing)
+    field = overdensity(sky.galaxy_counts, sky.coverage, templates.pixels)
+    names, notes = [method.name for method in methods], ()
+    few = _too_few_randoms(field)
+    if few:
+        dropped = [method.name for method in methods if method.model == "combined"]
+        names = [name for name in names if name not in dropped] or ["GLS"]
+        notes = (f"{' and '.join(dropped) or 'The test of b'} left out: {few}.",)
+    results = run_methods(field, templates, names, likelihood=likelihood, shrinkage=shrinkage, seed=seed, prior=prior)
+    spectrum = recommended(results).spectrum
+    test = None if few else likelihood_ratio(field, templates, spectrum=spectrum, likelihood=likelihood, seed=seed)
+    return PartResult(replace(part, sample=sky), field, templates, alike, left_out, results, test, notes)
+
+
+def common_method(parts: Sequence[PartResult]) -> str:
+    """Method by which parts can be compared: the first choice of those that converged in all of them.
+
+    Parameters
+    ----------
+    parts : sequence of PartResult
+        Parts that were fitted by the same methods.
+
+    Returns
+    -------
+    str
+        Row of :data:`~.METHODS`; without one that is recommended, the last that was run in all parts.
+    """
+    shared = [name for name in parts[0].results if all(name in part.results for part in parts)]
+    good = [n for n in shared if all(p.results[n].diagnostics.get("converged", True) for p in parts)]
+    return max(good or shared, key=lambda name: (METHODS[name].preference, shared.index(name)))
+
+
+def _pooled(separate: SampleResult) -> SampleResult:
+    """The same with weights of pooled amplitudes, of the method that all parts have in common."""
+    fits = separate.in_common
+    coordinates = None
+    if all(part.part.z_bin for part in separate.parts):
+        coordinates = {part.label: part.redshift for part in separate.parts}
+    groups = {part.label: part.part.region for part in separate.parts}
+    together = pooled(fits, coordinates, groups=groups)
+    applied, method = together.applied(fits), common_method(separate.parts)
+    parts = tuple(_with_pooled(part, method, applied[part.label]) for part in separate.parts)
+    return replace(separate, parts=parts, pooled=together)
+
+
+def _with_pooled(part: PartResult, method: str, fit: Decontamination) -> PartResult:
+    """A part whose WEIGHT_SYS is of the pooled fit: methods that would go before it are left out."""
+    highest = METHODS[method].preference
+    before = [name for name in part.results if METHODS[name].preference > highest]
+    results = {name: fit if name == method else one for name, one in part.results.items() if name not in before}
+    said = f"{' and '.join(before)} left out: not converged in all parts, {method} is pooled."
+    return replace(part, results=results, notes=(*part.notes, said) if before else part.notes)
+
+
+def _near_duplicates(sample: Sample, covered) -> tuple[tuple[str, ...], ...]:
+    """Groups of templates, each in the order of the sample, which decides what is kept."""
+    if len(sample.template_names) < 2:
+        return ()
+    groups = examine(sample.maps, sample.template_names, covered).relations.groups
+    return tuple(tuple(sorted(group, key=sample.template_names.index)) for group in groups)
+
+
+def _too_few_randoms(field: Field) -> str:
+    try:
+        field.noise.check_randoms()
+    except DataError as error:
+        return str(error)
+    return ""
+
+
+def over_regions(
+    parts: Sequence[PartResult], values: Callable[[PartResult], np.ndarray]
+) -> tuple[Footprint, np.ndarray]:
+    """Values of regions that lie beside each other, as one map.
+
+    Parameters
+    ----------
+    parts : sequence of PartResult
+        Regions of one bin in redshift.
+    values : callable
+        Values of a part on its pixels, shape (n_pix,).
+
+    Returns
+    -------
+    footprint : Footprint
+        All their pixels.
+    values : ndarray, shape (n_pix,)
+        Those of the region with more galaxies where two share a pixel.
+    """
+    nside = parts[0].field.nside
+    joined, most = np.full(hp.nside2npix(nside), np.nan), np.zeros(hp.nside2npix(nside))
+    for part in parts:
+        more = part.field.expected > most[part.field.pixels]
+        joined[part.field.pixels[more]] = values(part)[more]
+        most[part.field.pixels] = np.maximum(most[part.field.pixels], part.field.expected)
+    pixels = np.flatnonzero(most)
+    return Footprint(pixels, nside), joined[pixels]
