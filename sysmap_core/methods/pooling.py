@@ -129,10 +129,13 @@ def pooled(
     For each template and kind, amplitudes :math:`\theta_k` per unit of the map have the prior covariance
     :math:`\tau_s^2 + \tau_v^2 R_{kl}` over parts, with :math:`R_{kl} = \exp[-(z_k - z_l)^2 / 2 L^2]` within a group, or
     :math:`\delta_{kl}` without coordinates.  The sizes are the same for all templates, and flat in their logarithms;
-    half of the prior is on :math:`\tau_v = 0`.  L is flat in its logarithm, from half the smallest distance between parts
-    to five times the largest.
-    With both kinds, sizes are taken at a lattice of quantiles of their probability by each kind alone, with weights
-    that make it that of both.
+    half of the prior is on :math:`\tau_v = 0`.  L is flat in its logarithm, from half the smallest distance between
+    parts to five times the largest.  With both kinds, sizes are taken at a lattice of quantiles of their probability by
+    each kind alone, with weights that make it that of both.
+
+    As those of :func:`~.hierarchical_posterior`, intervals hold the truth as often as they say on average over sizes;
+    they hold nearly all where there is nothing, and fewer where amplitudes are as large as their errors.  Detections
+    and intervals to quote are those of the fits.
     """
     results = dict(results)
     _check_results(results)
@@ -153,12 +156,12 @@ def pooled(
     varies = np.where(of_kinds[0].varying[picks[:, 0]] > 0, weights, 0.0)
     by_length = np.bincount(of_length, varies, minlength=len(correlations))[: len(lengths)]
     shares = by_length / max(by_length.sum(), np.finfo(float).tiny)
-    return Pooled(stacked, parts, *(same + [np.nan])[:2], *_shared(stacked), lengths, shares)
+    return Pooled(stacked, parts, *[*same, np.nan][:2], *_shared(stacked), lengths, shares)
 
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Prior covariances of the amplitudes of one kind on a grid of sizes, and their probabilities by this kind alone."""
+    """Prior covariances of one kind of amplitudes on a grid of sizes, and their probabilities by this kind alone."""
 
     rows: np.ndarray
     shared: np.ndarray

@@ -90,7 +90,7 @@ def _galaxies(spec: SampleSpec) -> Catalogue:
     if spec.regions and spec.regions not in REGION_RULES and not Path(spec.regions).is_file():
         columns.append(spec.regions)
     if len(spec.z_edges):
-        columns.append(spec.z_column or find_redshift(table_columns(spec.data), spec.data))
+        columns.append(spec.z_column or find_redshift(table_columns(spec.data, extension=_extension(spec)), spec.data))
     return read_catalogue(
         spec.data,
         weight_columns=tuple(spec.weight_columns),
@@ -102,15 +102,21 @@ def _galaxies(spec: SampleSpec) -> Catalogue:
 
 def _randoms(spec: SampleSpec) -> Catalogue:
     # where only the galaxies have the region, the error says so when the parts are made
-    there = table_columns(spec.randoms)
-    columns = (spec.regions,) if spec.regions in there else ()
+    there = [name.lower() for name in table_columns(spec.randoms, extension=_extension(spec))]
+    columns = (spec.regions,) if spec.regions.lower() in there else ()
     return read_catalogue(
         spec.randoms, weight_columns=tuple(spec.random_weight_columns), columns=columns, **_positions(spec)
     )
 
 
-def _positions(spec: SampleSpec) -> dict[str, str | None]:
-    return {name: getattr(spec, name) or None for name in ("ra_column", "dec_column", "position_unit")}
+def _positions(spec: SampleSpec) -> dict[str, object]:
+    how = {name: getattr(spec, name) or None for name in ("ra_column", "dec_column", "position_unit")}
+    return how | {"extension": _extension(spec)}
+
+
+def _extension(spec: SampleSpec) -> int | str | None:
+    """Number or name of the table that holds the objects; the reader finds it without."""
+    return int(spec.extension) if spec.extension.isdigit() else spec.extension or None
 
 
 def _counts(objects: Catalogue, nside: int, rows: np.ndarray | None = None) -> Counts:
@@ -176,7 +182,11 @@ def _unused_weights(spec: SampleSpec) -> list[str]:
     """Columns that look like weights and were not asked for: nothing is guessed, and nothing hidden."""
     notes = []
     for path, used in ((spec.data, spec.weight_columns), (spec.randoms, spec.random_weight_columns)):
-        left = [name for name in find_weights(table_columns(path) if path else ()) if name not in used]
+        left = [
+            name
+            for name in find_weights(table_columns(path, extension=_extension(spec)) if path else ())
+            if name not in used
+        ]
         if left:
             shown = ", ".join(left[:MAX_LISTED]) + (", ..." if len(left) > MAX_LISTED else "")
             notes.append(f"Columns of weights in {Path(path).name} that are not used: {shown}.")

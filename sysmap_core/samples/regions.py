@@ -117,9 +117,9 @@ def _map_rule(path: str, ordering: str | None, frame: str | None) -> Callable[[n
 
 
 def _of_column(name: str, catalogue: Catalogue | None) -> np.ndarray | None:
-    if catalogue is None or (name not in catalogue.columns):
+    if catalogue is None or name.lower() not in map(str.lower, catalogue.columns):
         return None
-    values = np.asarray(catalogue.columns[name])
+    values = np.asarray(catalogue.column(name))
     if values.dtype.kind == "S":
         values = np.char.decode(values)
     return np.char.strip(values.astype(str))

@@ -40,8 +40,8 @@ class SampleSpec:
         The name for people.
     simulated : bool
         Whether the galaxies are simulated: then everything that is made of them says so.
-    ra_column, dec_column, position_unit, identifier_column : str
-        Where the names or the units in the files are not understood, see :func:`~.read_catalogue`.
+    ra_column, dec_column, position_unit, identifier_column, extension : str
+        Where names, units or tables in the files are not understood, see :func:`~.read_catalogue`.
     weight_columns, random_weight_columns : sequence of str
         Columns whose product weights every galaxy, and every random.
     z_column : str
@@ -84,6 +84,7 @@ class SampleSpec:
     dec_column: str = ""
     position_unit: str = ""
     identifier_column: str = ""
+    extension: str = ""
     weight_columns: Sequence[str] = ()
     random_weight_columns: Sequence[str] = ()
     z_column: str = ""

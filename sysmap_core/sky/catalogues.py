@@ -63,7 +63,7 @@ class Catalogue:
         Parameters
         ----------
         name : str
-            As in the file.
+            As in the file, or in another case where that is clear.
 
         Returns
         -------
@@ -75,9 +75,10 @@ class Catalogue:
         ParameterError
             When it was not read.
         """
-        if name not in self.columns:
+        alike = [one for one in self.columns if one.lower() == name.lower()]
+        if name not in self.columns and len(alike) != 1:
             raise unknown_name("column", name, self.columns or ["none"])
-        return self.columns[name]
+        return self.columns[name if name in self.columns else alike[0]]
 
 
 def read_catalogue(

@@ -165,6 +165,9 @@ def test_realisations_have_the_law_of_the_last_cut_everywhere():
         error = drawn.std(ddof=1) / np.sqrt(len(drawn))
         assert error < 0.01
         assert abs(drawn.mean() - slope[SMOOTH] * sky.templates.rms[SMOOTH] / scale) < 4.0 * error + 1e-3
+    # the same fields without contamination, whose clustering is that on what is left
+    clean = refit(sky.field(0), sky, [upper(sky, 0.3)], n_realisations=10)
+    assert found.curves[:, 1, 0].sum() == pytest.approx(clean.curves[:, 1, 0].sum(), rel=0.1)
 
 
 def test_curves_come_with_the_covariance_of_the_realisations(linear):

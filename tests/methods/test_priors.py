@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skies import ClusteredSky
 
 from sysmap_core.errors import DataError, ParameterError
 from sysmap_core.methods.decontamination import decontaminate, run_methods
@@ -11,7 +12,6 @@ from sysmap_core.methods.priors import AmplitudePrior, with_prior
 from sysmap_core.methods.results import Decontamination
 from sysmap_core.methods.shrinkage import hierarchical_posterior
 from sysmap_core.methods.table import METHODS
-from skies import ClusteredSky
 
 SKY = ClusteredSky(nside=8, nbar=80.0)
 

@@ -1,5 +1,8 @@
 """Samples from the files of any survey."""
 
+from dataclasses import replace
+
+import h5py
 import healpy as hp
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from astropy.table import Table
 from sysmap_core.errors import DataError, MissingDataError, ParameterError
 from sysmap_core.files import checksum
 from sysmap_core.mocks import mock_survey
+from sysmap_core.samples.parts import split
 from sysmap_core.samples.reading import read_sample
 from sysmap_core.samples.spec import SampleSpec
 from sysmap_core.sky.healpix_io import write_map
@@ -114,6 +118,23 @@ def test_coverage_from_a_map_beside_randoms(folder, points, ending):
     assert not sample.counted_coverage
     (note,) = [note for note in sample.notes if "scatter around it" in note]
     assert float(note.split("around it ")[1].split()[0]) == pytest.approx(1.0, abs=0.1)
+
+
+def test_columns_are_found_in_any_case(folder):
+    known = {"regions": "photsys", "z_column": "z", "z_edges": [0.2, 0.8]}
+    parts = split(read_sample(spec(folder, coverage=folder / "mask.fits", **known)), **known)
+    assert [part.label for part in parts] == ["N, z 0.2-0.8", "S, z 0.2-0.8"]
+
+
+def test_table_of_a_file_with_several_is_named(folder):
+    with h5py.File(folder / "many.hdf5", "w") as file:
+        for name, shift in (("first", 0.0), ("second", 5.0)):
+            for column, value in (("RA", 10.0 + shift), ("DEC", 20.0)):
+                file[f"{name}/{column}"] = np.full(3, value)
+    sample = spec(folder, data=folder / "many.hdf5", randoms="", coverage=folder / "mask.fits")
+    with pytest.raises(DataError, match="first"):
+        read_sample(sample)
+    assert list(read_sample(replace(sample, extension="second")).galaxies.ra) == [15.0] * 3
 
 
 def test_coverage_alone_needs_no_randoms(folder):
