@@ -27,6 +27,8 @@ __all__ = [
     "ParameterError",
     "Posterior",
     "RankCorrelations",
+    "SampleResult",
+    "SampleSpec",
     "ShortChainWarning",
     "SpectrumEstimate",
     "SysmapError",
@@ -36,6 +38,7 @@ __all__ = [
     "TemplateSet",
     "Verdict",
     "__version__",
+    "analysis",
     "angular_correlation",
     "apply_contamination",
     "assign_template_values",
@@ -133,6 +136,7 @@ __all__ = [
     "run_decontamination",
     "run_mcmc",
     "run_methods",
+    "run_sample",
     "samples",
     "signal_spectrum",
     "sky",
@@ -163,6 +167,7 @@ __all__ = [
 __version__: str
 
 from . import (
+    analysis,
     book,
     correction,
     covariance,
@@ -183,6 +188,7 @@ from . import (
     validation,
     weights,
 )
+from .analysis import SampleResult, run_sample
 from .book import parameters
 from .correction import (
     Amplitudes,
@@ -230,7 +236,7 @@ from .mocks import (
     survey_mask,
     write_mock,
 )
-from .samples import SAMPLES, find_sample, load_sample, read_foregrounds, read_sdss_pixels
+from .samples import SAMPLES, SampleSpec, find_sample, load_sample, read_foregrounds, read_sdss_pixels
 from .sky import Field, Footprint, check_nside, footprint, overdensity, pixel_counts, read_healsparse, write_healsparse
 from .summaries import Measured, errors_of, fraction_and_error, mean_and_error, pulls, spread_and_error
 from .sys_mapping import (

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import healpy as hp
 import numpy as np
+from astropy.table import Table
 from scipy.special import roots_genlaguerre
 
+from sysmap_core.analysis.sample_run import run_sample
 from sysmap_core.harmonic.spectra import pixel_window, variance
 from sysmap_core.mocks.lognormal import gaussian_spectrum, independent_pixels
 from sysmap_core.mocks.surveys import mock_survey, thinned
 from sysmap_core.samples.sample import Sample
+from sysmap_core.samples.spec import SampleSpec
 from sysmap_core.sky.catalogues import Catalogue
 from sysmap_core.sky.counts import Counts
 from sysmap_core.sky.field import Field, footprint, overdensity
 from sysmap_core.sky.footprints import Footprint
+from sysmap_core.sky.healpix_io import write_map
+from sysmap_core.sky.random_points import uniform_randoms
 from sysmap_core.sky.regrid import to_nside
 from sysmap_core.templates.synthetic import synthetic_maps
 from sysmap_core.templates.template_set import TemplateSet, standardise
@@ -193,3 +200,62 @@ def scattered_sample(coverage=None, randoms=True, n_galaxies=500, **columns):
         missing="error",
         notes=(),
     )
+
+
+def catalogued_spec(folder, *, n_randoms=150_000, twin=False, scale=1.0):
+    """Files of a small clustered sample with two regions and two bins, and what their owner says of them.
+
+    In region N galaxies follow the map ``first``, in S they avoid it, with an amplitude of 0.15.
+    """
+    folder.mkdir(exist_ok=True)
+    made, rng = mock_survey(SAMPLE_NSIDE, 0.15), np.random.default_rng(5)
+    side = north(*hp.pix2ang(SAMPLE_NSIDE, np.arange(12 * SAMPLE_NSIDE**2), lonlat=True))
+    maps = synthetic_maps(SAMPLE_NSIDE, ["white_noise", "power_neg1", "white_noise"], np.random.default_rng(6))
+    maps[2] = maps[0] + 0.05 * maps[2]
+    maps = maps[: 3 if twin else 2]
+    scaled = np.zeros(maps.shape[1])
+    for region, sign in (("N", 1.0), ("S", -1.0)):
+        inside = made.pixels[side[made.pixels] == region]
+        scaled[inside] = sign * standardise(maps[:1], ["first"], inside).values[0]
+    draws = [np.random.default_rng(seed) for seed in (7, 8, 9, 10)]
+    bins = [made.draw(30_000, *draws[2 * i : 2 * i + 2], additive=0.15 * scaled[made.pixels]) for i in (0, 1)]
+    ra, dec = (np.concatenate([getattr(mock.galaxies, which) for mock in bins]) for which in ("ra", "dec"))
+    z = np.concatenate(
+        [rng.uniform(*edges, len(m.galaxies)) for m, edges in zip(bins, ((0.2, 0.5), (0.5, 0.8)), strict=True)]
+    )
+    randoms = uniform_randoms(made.mask, n_randoms, rng)
+    own = {"W": scale * rng.uniform(0.8, 1.2, len(ra))}
+    tables = {
+        "galaxies": {"RA": ra, "DEC": dec, "Z": z, "SIDE": north(ra, dec), **own},
+        "randoms": {
+            "RA": randoms.ra,
+            "DEC": randoms.dec,
+            "SIDE": north(randoms.ra, randoms.dec),
+            "W": np.full(n_randoms, 2.0 * scale),
+        },
+    }
+    for name, columns in tables.items():
+        Table(columns).write(folder / f"{name}.fits", overwrite=True)
+    (folder / "maps").mkdir(exist_ok=True)
+    for name, values in zip(("first", "second", "twin"), maps, strict=False):
+        write_map(folder / "maps" / f"{name}.fits", values, quantity=name, survey="x")
+    return SampleSpec(
+        SAMPLE_NSIDE,
+        data=folder / "galaxies.fits",
+        randoms=folder / "randoms.fits",
+        template_dir=folder / "maps",
+        identifier="small",
+        simulated=True,
+        weight_columns=("W",),
+        random_weight_columns=("W",),
+        regions="SIDE",
+        z_edges=(0.2, 0.5, 0.8),
+    )
+
+
+def catalogued_run(folder, *, parts=True, twin=False, scale=1.0, methods=("OLS", "GLS"), **how):
+    """Fits of that sample, of its four parts or of it as a whole."""
+    spec = catalogued_spec(folder, twin=twin, scale=scale)
+    if not parts:
+        spec = replace(spec, regions="", z_edges=())
+    return run_sample(spec, methods=methods, **how)

@@ -1,5 +1,6 @@
 __all__ = [
     "DEFAULT_METHODS",
+    "PROGRAMS",
     "Change",
     "LeverageCut",
     "MaskAndRefit",
@@ -13,6 +14,7 @@ __all__ = [
     "mask_and_refit",
     "over_regions",
     "run_sample",
+    "usage",
 ]
 
 from .mask_steps import Change, LeverageCut, MaskAndRefit, MaskStep
@@ -27,3 +29,4 @@ from .sample_run import (
     over_regions,
     run_sample,
 )
+from .usage import PROGRAMS, usage

@@ -84,11 +84,11 @@ def mask_and_refit(
     Notes
     -----
     Realisations have the spectrum and the amplitudes of the fit behind all cuts, which is the one to trust, carried on
-    linearly to the pixels that were cut.  Every one is fitted again through all masks with that spectrum.  With n of
-    them and m bins, :math:`(n - m) / [m (n - 1)]\, \Delta^t S^{-1} \Delta / (1 + 1/n)` follows
-    :math:`F(m, n - m)` (Hotelling 1931), :math:`\Delta` being the difference less its mean over realisations and S
-    their covariance.  A method that takes its errors from realisations of its own is slow here: give it
-    ``covariance="analytic"``.
+    linearly to the pixels that were cut.  Every one is fitted again through all masks with that spectrum, whose own
+    error is left out.  With n of them and m bins,
+    :math:`(n - m) / [m (n - 1)]\, \Delta^t S^{-1} \Delta / (1 + 1/n)` follows :math:`F(m, n - m)` (Hotelling 1931),
+    :math:`\Delta` being the difference less its mean over realisations and S their covariance.  A method that takes its
+    errors from realisations of its own is slow here: give it ``covariance="analytic"``.
 
     Examples
     --------

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..methods import Pooled
 from ..plotting import OBSERVED, TRUTH, legend_below, plain_numbers
 from ..summaries import errors_of
 from ..two_point import Correlation
@@ -28,7 +29,9 @@ COLUMNS = 3
 
 
 def amplitude_panels(
-    parts: Sequence[PartResult], truth: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None
+    parts: Sequence[PartResult],
+    truth: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
+    smooth: Pooled | None = None,
 ) -> Figure:
     """Amplitudes of every template in all parts, over redshift where there are bins.
 
@@ -38,6 +41,8 @@ def amplitude_panels(
         Parts that were fitted.
     truth : mapping of str to (ndarray, ndarray), optional
         True a and b of every part, in the order of its templates, where they are known.
+    smooth : Pooled, optional
+        Amplitudes that vary smoothly with redshift: bands of one error.
 
     Returns
     -------
@@ -57,6 +62,9 @@ def amplitude_panels(
         for name, column in zip(names, axes.T, strict=True):
             if name in part.best.names:
                 _points(column, kinds, part, part.best.names.index(name), x, COLOURS[region % len(COLOURS)], truth)
+    if smooth is not None:
+        for region, colour in zip(regions, COLOURS * len(regions), strict=False):
+            _bands(axes, kinds, names, [part for part in parts if part.part.region == region], smooth, colour)
     for ax, name in zip(axes[0], names, strict=True):
         ax.set_title(name, fontsize=9.5)
     for row, kind in zip(axes, kinds, strict=True):
@@ -80,6 +88,22 @@ def _points(column, kinds: str, part: PartResult, i: int, x: float, colour: str,
         ax.errorbar(x, value, yerr=error, fmt="o", ms=4, lw=1.3, color=colour, label=label)
         if truth is not None:
             ax.plot(x, truth[part.label][which][i], "_", ms=13, mew=2.2, color=TRUTH, label="truth", zorder=1)
+
+
+def _bands(axes, kinds: str, names: Sequence[str], parts: Sequence[PartResult], smooth: Pooled, colour: str) -> None:
+    """Smooth amplitudes of a region, where all of its bins have the template."""
+    x = [part.redshift for part in parts]
+    for name, column in zip(names, axes.T, strict=True):
+        if not all(name in part.best.names for part in parts):
+            continue
+        for which, ax in zip(range(len(kinds)), column, strict=False):
+            places = [part.best.names.index(name) + which * len(part.best.names) for part in parts]
+            posteriors = [smooth.posteriors[part.label] for part in parts]
+            if any(place >= len(one.mean) for place, one in zip(places, posteriors, strict=True)):
+                continue  # a method without b
+            mean = np.array([one.mean[place] for place, one in zip(places, posteriors, strict=True)])
+            error = np.array([errors_of(one.cov)[place] for place, one in zip(places, posteriors, strict=True)])
+            ax.fill_between(x, mean - error, mean + error, color=colour, alpha=0.18, lw=0)
 
 
 def _legend(ax) -> None:

@@ -132,6 +132,18 @@ class SampleResult:
         """Results of the best method that converged in all parts, by the name of the part: what can be compared."""
         return {part.label: part.results[common_method(self.parts)] for part in self.parts}
 
+    @property
+    def places(self) -> tuple[dict[str, float] | None, dict[str, str] | None]:
+        """Redshift and region of every part, by its name; None for both where there are no bins to smooth over."""
+        if len({part.redshift for part in self.parts}) < 2:
+            return None, None
+        return {p.label: p.redshift for p in self.parts}, {p.label: p.part.region for p in self.parts}
+
+    def smooth(self) -> Pooled | None:
+        """Amplitudes that vary smoothly with redshift in every region, with intervals to quote; None without bins."""
+        coordinates, groups = self.places
+        return None if coordinates is None else pooled(self.in_common, coordinates, groups=groups, shrink=False)
+
     @cached_property
     def equality(self) -> EqualityTest | None:
         """Whether all parts have the same amplitudes; None where there is one part."""
@@ -308,10 +320,7 @@ def common_method(parts: Sequence[PartResult]) -> str:
 def _pooled(separate: SampleResult) -> SampleResult:
     """The same with weights of pooled amplitudes, of the method that all parts have in common."""
     fits = separate.in_common
-    coordinates = None
-    if all(part.part.z_bin for part in separate.parts):
-        coordinates = {part.label: part.redshift for part in separate.parts}
-    groups = {part.label: part.part.region for part in separate.parts}
+    coordinates, groups = separate.places
     together = pooled(fits, coordinates, groups=groups)
     applied, method = together.applied(fits), common_method(separate.parts)
     parts = tuple(_with_pooled(part, method, applied[part.label]) for part in separate.parts)

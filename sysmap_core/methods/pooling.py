@@ -25,12 +25,21 @@ VARYING_NODES = 8
 VARYING_RANGE = (0.3, 30.0)
 """Smallest and largest difference between parts, in units of the errors; half of the prior is on no difference."""
 
+SMOOTH_RANGE = (0.5, 30.0)
+"""The same where nothing is shrunk, and no part of the prior is on no difference."""
+
 LENGTH_NODES = 6
 
 LENGTH_RANGE = (0.5, 5.0)
 """Smallest and largest correlation length, over the smallest and the largest distance between parts."""
 
+SMOOTH_LENGTHS = (0.5, 1.0)
+"""The same where nothing is shrunk: longer ones hardly smooth more, and claim more than a few parts can say."""
+
 MAX_NUMBERS = 4_000_000
+
+FLAT = 1e3
+"""Size of a level of which nothing is assumed, in units of the errors."""
 
 N_PAIRS = 512
 """Sizes that are summed over, of both kinds of contamination."""
@@ -47,7 +56,8 @@ class Pooled:
     posteriors : dict of str to AmplitudePosterior
         Of the amplitudes of each part, per rms of the template there: ``a``, for the combined model followed by ``b``.
     same_a, same_b : float
-        Probability that all parts share their amplitudes of this kind, one half before the fit; NaN without ``b``.
+        Probability that all parts share their amplitudes of this kind, one half before the fit; NaN without ``b``,
+        and where nothing is shrunk.
     shared_a, shared_b : ndarray, shape (n_names,)
         Amplitudes that fit all parts at once: their combination by inverse covariance, per common rms of each template;
         NaN where no part has them.
@@ -98,6 +108,7 @@ def pooled(
     *,
     groups: Mapping[str, str] | None = None,
     correlation: np.ndarray | None = None,
+    shrink: bool = True,
 ) -> Pooled:
     r"""Posterior of the amplitudes of all parts of a sample together.
 
@@ -113,6 +124,10 @@ def pooled(
         one group by default.
     correlation : ndarray, shape (n_parts, n_parts), optional
         Correlation of the errors between parts, in the order of ``results``; independent by default.
+    shrink : bool
+        Whether amplitudes are drawn towards zero and towards each other, which is best for weights.  Without, nothing
+        is assumed of their level in a group, and they are only smoothed over the coordinates: amplitudes to quote, with
+        intervals that hold truths of any size.
 
     Returns
     -------
@@ -135,13 +150,32 @@ def pooled(
 
     As those of :func:`~.hierarchical_posterior`, intervals hold the truth as often as they say on average over sizes;
     they hold nearly all where there is nothing, and fewer where amplitudes are as large as their errors.  Detections
-    and intervals to quote are those of the fits.
+    are those of the fits, and intervals to quote those of the fits or, with coordinates, those without ``shrink``:
+    there the level of a group has a flat prior, and :math:`\tau_v = 0` no probability of its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sysmap_core.methods import decontaminate
+    >>> rng = np.random.default_rng(0)
+    >>> templates = rng.standard_normal((2, 500))
+    >>> skies = {part: 0.1 * templates[0] + 0.3 * rng.standard_normal(500) for part in ("North", "South")}
+    >>> fits = {part: decontaminate(delta, templates, "OLS") for part, delta in skies.items()}
+    >>> found = pooled(fits)
+    >>> found.same_a > 0.5
+    True
+    >>> [fit.shrinkage for fit in found.applied(fits).values()]
+    ['pooled', 'pooled']
     """
     results = dict(results)
     _check_results(results)
     stacked = part_amplitudes(results, correlation)
-    correlations, lengths = _correlations(results, coordinates, groups)
-    of_kinds = [_Sizes.of(stacked, kind, correlations) for kind in np.unique(stacked.kind)]
+    correlations, lengths = _correlations(results, coordinates, groups, LENGTH_RANGE if shrink else SMOOTH_LENGTHS)
+    if not (shrink or len(lengths)):
+        msg = "shrink is False for parts without coordinates: nothing is left to pool, take the fits as they are"
+        raise DataError(msg)
+    level = None if shrink else _same_group(results, groups)
+    of_kinds = [_Sizes.of(stacked, kind, correlations, level) for kind in np.unique(stacked.kind)]
     picks, log_weights = _quadrature(of_kinds)
     at_sizes = [_at_sizes(stacked, of_kinds, some) for some in _chunks(picks, len(stacked.values))]
     evidence, means, covs = (np.concatenate(found) for found in zip(*at_sizes, strict=True))
@@ -151,12 +185,12 @@ def pooled(
         label: _of_part(fit, stacked, stacked.part == k, AmplitudePosterior(weights, means, covs))
         for k, (label, fit) in enumerate(results.items())
     }
-    same = [float(weights @ (sizes.varying[picks[:, i]] == 0)) for i, sizes in enumerate(of_kinds)]
+    same = [float(weights @ (sizes.varying[picks[:, i]] == 0)) for i, sizes in enumerate(of_kinds) if shrink]
     of_length = of_kinds[0].length[picks[:, 0]]
     varies = np.where(of_kinds[0].varying[picks[:, 0]] > 0, weights, 0.0)
     by_length = np.bincount(of_length, varies, minlength=len(correlations))[: len(lengths)]
     shares = by_length / max(by_length.sum(), np.finfo(float).tiny)
-    return Pooled(stacked, parts, *[*same, np.nan][:2], *_shared(stacked), lengths, shares)
+    return Pooled(stacked, parts, *[*same, np.nan, np.nan][:2], *_shared(stacked), lengths, shares)
 
 
 @dataclass(frozen=True)
@@ -173,12 +207,14 @@ class _Sizes:
     of_varying: np.ndarray
 
     @classmethod
-    def of(cls, stacked: PartAmplitudes, kind: int, correlations: np.ndarray) -> _Sizes:
+    def of(cls, stacked: PartAmplitudes, kind: int, correlations: np.ndarray, level: np.ndarray | None) -> _Sizes:
         rows = np.flatnonzero(stacked.kind == kind)
         part, name, cov = stacked.part[rows], stacked.name[rows], stacked.cov[np.ix_(rows, rows)]
         together = (name[:, None] == name[None, :]).astype(float)
         of_varying = together * correlations[:, part[:, None], part[None, :]]
-        shared, varying, length, log_prior = _grid(len(correlations))
+        shared, varying, length, log_prior = _grid(len(correlations), shrink=level is None)
+        if level is not None:
+            together = together * level[part[:, None], part[None, :]]
         scale = np.exp(0.5 * np.mean(np.log(np.diag(cov))))
         sizes = cls(rows, scale * shared, scale * varying, length, log_prior, log_prior, together, of_varying)
         log_posterior = log_prior + np.concatenate(
@@ -196,12 +232,14 @@ class _Sizes:
         return shared * self.of_shared + varying * self.of_varying[self.length[nodes]]
 
 
-def _grid(n_lengths: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _grid(n_lengths: int, *, shrink: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Shared and varying sizes in units of the errors, which length, and the logarithm of the prior."""
-    sizes = np.geomspace(*RANGE, SHARED_NODES)
-    differing = [(v, i) for v in np.geomspace(*VARYING_RANGE, VARYING_NODES) for i in range(n_lengths)]
+    sizes = np.geomspace(*RANGE, SHARED_NODES) if shrink else np.array([FLAT])
+    varying = VARYING_RANGE if shrink else SMOOTH_RANGE
+    differing = [(v, i) for v in np.geomspace(*varying, VARYING_NODES) for i in range(n_lengths)]
     # one node without differences is as likely as all with some
-    cases = [(0.0, 0, 0.5), *((v, i, 0.5 / len(differing)) for v, i in differing)]
+    cases = [(0.0, 0, 0.5)] if shrink else []
+    cases += [(v, i, (1.0 - 0.5 * shrink) / len(differing)) for v, i in differing]
     shared, varying, length, prior = np.array([(s, *case) for s in sizes for case in cases]).T
     return shared, varying, length.astype(int), np.log(prior / len(sizes))
 
@@ -263,7 +301,7 @@ def _shared(stacked: PartAmplitudes) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return *np.split(values, len(KINDS)), cov
 
 
-def _correlations(results, coordinates, groups) -> tuple[np.ndarray, np.ndarray]:
+def _correlations(results, coordinates, groups, limits) -> tuple[np.ndarray, np.ndarray]:
     """Correlations of what varies between parts, shape (n_lengths, n_parts, n_parts), and the lengths."""
     if coordinates is None:
         if groups is not None:
@@ -271,17 +309,21 @@ def _correlations(results, coordinates, groups) -> tuple[np.ndarray, np.ndarray]
             raise DataError(msg)
         return np.eye(len(results))[None], np.zeros(0)
     place = np.array(_of_parts("coordinates", results, coordinates), float)
-    group = np.array(_of_parts("groups", results, groups)) if groups is not None else np.zeros(len(results))
+    alike = _same_group(results, groups)
     distance = np.abs(place[:, None] - place[None, :])
     if not np.all(np.isfinite(place)) or not distance.any():
         msg = f"coordinates of the parts are {place.tolist()}: give finite numbers that differ, or none"
         raise DataError(msg)
-    smallest, largest = (
-        f * d for f, d in zip(LENGTH_RANGE, (distance[distance > 0].min(), distance.max()), strict=True)
-    )
+    smallest, largest = (f * d for f, d in zip(limits, (distance[distance > 0].min(), distance.max()), strict=True))
     lengths = np.geomspace(smallest, largest, LENGTH_NODES)
     kernel = np.exp(-0.5 * (distance / lengths[:, None, None]) ** 2)
-    return kernel * (group[:, None] == group[None, :]), lengths
+    return kernel * alike, lengths
+
+
+def _same_group(results, groups) -> np.ndarray:
+    """Which parts are in one group with which, shape (n_parts, n_parts)."""
+    group = np.array(_of_parts("groups", results, groups)) if groups is not None else np.zeros(len(results))
+    return group[:, None] == group[None, :]
 
 
 def _of_parts(what: str, results: Mapping, given: Mapping) -> list:

@@ -249,6 +249,8 @@ def fractions_of(method, n, b=0.0, **declared):
     for sequence in np.random.SeedSequence(3).spawn(n):
         field, templates, truth = survey.draw(sequence, b)
         fit = decontaminate(field, templates, method)
+        if fit.on_floor:
+            continue  # and says that the share is not identifiable
         found = fraction_through_zero(fit, ["stars"], **declared)
         shares.append((found.value - SHARE) / found.error)
         measured = band_powers(field, edges, templates=templates)
@@ -275,4 +277,5 @@ def test_known_shares_of_points_come_back():
 @pytest.mark.slow
 def test_known_shares_of_points_come_back_where_stars_select_too():
     pulls, _ = fractions_of("GLS-comb", 60, b=-0.06)
+    assert len(pulls) > 40
     check_pulls(pulls)

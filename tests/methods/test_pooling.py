@@ -171,6 +171,42 @@ def test_intervals_hold_truths_that_follow_the_prior():
     assert np.std(held) / np.sqrt(len(held)) < 0.03
 
 
+@pytest.mark.parametrize("kind", ["constant", "linear", "smooth"])
+def test_amplitudes_to_quote_keep_their_coverage_at_every_size(kind):
+    """Truths of none to four errors: intervals of 68 % hold about as many, and are smaller than those of the fits."""
+    rng, scale = np.random.default_rng(11), np.sqrt(np.mean(np.diag(COV)))
+    t, held, shrunk, width = Z[:, None] - Z.mean(), {}, {}, []
+    for size in (0.0, 1.0, 2.0, 4.0):
+        for _ in range(40):
+            truths = {
+                "constant": size * scale * rng.normal(size=(1, 4)) * np.ones((5, 1)),
+                "linear": size * scale * (rng.normal(size=(1, 4)) + 2.5 * t * rng.normal(size=(1, 4))),
+                "smooth": smooth_truths(rng, 0.0, size * scale, 0.5),
+            }[kind]
+            fits = [made(rng.multivariate_normal(truth, COV), COV) for truth in truths]
+            results = {f"part {i}": fit for i, fit in enumerate(fits)}
+            for shrink, found in ((True, shrunk), (False, held)):
+                one = pooled(results, dict(zip(results, Z, strict=True)), shrink=shrink).posteriors.values()
+                errors = np.array([np.sqrt(np.diag(p.cov)) for p in one])
+                found.setdefault(size, []).append(np.mean(np.abs(np.array([p.mean for p in one]) - truths) < errors))
+            width.append(np.mean(errors) / scale)
+    share, with_shrinkage = (np.array([np.mean(x) for x in found.values()]) for found in (held, shrunk))
+    # each with a Monte Carlo error of about .03; truths without variation are held more often
+    assert np.all((share - 0.683 > -0.07) & (share - 0.683 < 0.16)), share
+    assert np.max(np.abs(with_shrinkage - 0.683)) > 0.1
+    assert np.mean(width) < {"constant": 0.6, "linear": 0.75, "smooth": 0.8}[kind]
+
+
+def test_without_shrinkage_a_shift_of_all_parts_shifts_the_answer():
+    results, z = parts_of([[0.0] * 4] * 4), dict(zip((f"part {i}" for i in range(4)), Z, strict=False))
+    moved = {k: made(fit.a + 3.0, COV) for k, fit in results.items()}
+    one, other = (pooled(some, z, shrink=False) for some in (results, moved))
+    for k in results:
+        np.testing.assert_allclose(other.posteriors[k].mean, one.posteriors[k].mean + 3.0, rtol=0, atol=1e-3)
+    assert np.isnan(one.same_a)
+    assert np.isnan(one.same_b)
+
+
 def test_probability_of_sharing_is_calibrated():
     """Among truths drawn from the prior, parts share their amplitudes as often as is said."""
     scale = np.exp(0.5 * np.mean(np.log(np.diag(COV))))
@@ -251,6 +287,8 @@ def test_errors_say_what_to_do():
         pooled(results, groups={"part 0": "N", "part 1": "N"})
     with pytest.raises(DataError, match=r"coordinates of the parts are \[0.1, 0.1\]: give finite numbers that differ"):
         pooled(results, {"part 0": 0.1, "part 1": 0.1})
+    with pytest.raises(DataError, match=r"shrink is False for parts without coordinates: nothing is left to pool"):
+        pooled(results, shrink=False)
     with pytest.raises(DataError, match=r"parts are part 0 and pooled ones part 0, part 1: give the same"):
         pooled(results).applied({"part 0": results["part 0"]})
     with pytest.raises(DataError, match=r"weights of GLS follow a curve and not amplitudes: take a method such as GLS"):
