@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -55,10 +56,12 @@ def amplitude_panels(
     binned = any(part.part.z_bin for part in parts)
     size = (max(6.0, 2.6 * len(names)), 1.0 + 2.3 * len(kinds))
     fig, axes = plt.subplots(len(kinds), len(names), figsize=size, sharex=True, sharey="row", squeeze=False)
+    places = sorted({part.redshift for part in parts})
+    step = 0.12 * min((high - low for low, high in pairwise(places)), default=1.0)
     for i, part in enumerate(parts):
         region = regions.index(part.part.region)
         # regions of one bin stand side by side
-        x = part.redshift + 0.012 * (region - 0.5 * (len(regions) - 1)) if binned else float(i)
+        x = part.redshift + step * (region - 0.5 * (len(regions) - 1)) if binned else float(i)
         for name, column in zip(names, axes.T, strict=True):
             if name in part.best.names:
                 _points(column, kinds, part, part.best.names.index(name), x, COLOURS[region % len(COLOURS)], truth)
@@ -83,11 +86,13 @@ def amplitude_panels(
 
 def _points(column, kinds: str, part: PartResult, i: int, x: float, colour: str, truth) -> None:
     for which, (ax, kind) in enumerate(zip(column, kinds, strict=True)):
+        if truth is not None:
+            ax.plot(x, truth[part.label][which][i], "_", ms=10, mew=2.2, color=TRUTH, label="truth", zorder=1)
+        if kind == "b" and part.best.model == "additive":
+            continue  # it was not fitted
         value, error = getattr(part.best, kind)[i], errors_of(getattr(part.best, f"cov_{kind}"))[i]
         label = part.part.region or "sample"
         ax.errorbar(x, value, yerr=error, fmt="o", ms=4, lw=1.3, color=colour, label=label)
-        if truth is not None:
-            ax.plot(x, truth[part.label][which][i], "_", ms=13, mew=2.2, color=TRUTH, label="truth", zorder=1)
 
 
 def _bands(axes, kinds: str, names: Sequence[str], parts: Sequence[PartResult], smooth: Pooled, colour: str) -> None:
@@ -132,15 +137,13 @@ def curve_panels(curves: Mapping[str, Mapping[str, Correlation]]) -> Figure:
     size = (max(5.5, 3.6 * columns), 0.8 + 2.8 * rows)
     fig, axes = plt.subplots(rows, columns, figsize=size, sharex=True, squeeze=False)
     for ax, (label, some) in zip(axes.flat, curves.items(), strict=False):
-        largest = max(np.nanmax(np.abs(one.w)) for one in some.values())
         for i, (name, one) in enumerate(some.items()):
             shift = 1.0 + 0.015 * (i - 0.5 * (len(some) - 1))
             error = None if one.cov is None else one.error
             ax.errorbar(one.theta_nominal / 60.0 * shift, one.w, yerr=error, label=name, **CURVES[name])
         ax.set_xscale("log")
-        ax.set_yscale("symlog", linthresh=0.05 * largest)
+        _scale(ax, [one.w for one in some.values()])
         plain_numbers(ax.xaxis)
-        ax.axhline(0.0, color="0.5", lw=0.8)
         ax.set_title(label, fontsize=9.5)
     for ax in axes.flat[len(curves) :]:
         ax.set_axis_off()
@@ -150,3 +153,12 @@ def curve_panels(curves: Mapping[str, Mapping[str, Correlation]]) -> Figure:
         ax.set_xlabel(r"$\theta$ [deg]")
     legend_below(axes[0, 0], ncols=4)
     return fig
+
+
+def _scale(ax, curves: Sequence[np.ndarray]) -> None:
+    """Logarithmic where all values are positive, else with a linear part around zero."""
+    if all(np.nanmin(w) > 0 for w in curves):
+        ax.set_yscale("log")
+        return
+    ax.set_yscale("symlog", linthresh=0.05 * max(np.nanmax(np.abs(w)) for w in curves))
+    ax.axhline(0.0, color="0.5", lw=0.8)

@@ -128,6 +128,11 @@ class SampleResult:
         return {part.label: part.best for part in self.parts}
 
     @property
+    def fitted(self) -> list[FittedPart]:
+        """Parts as files of weights take them."""
+        return [part.fitted for part in self.parts]
+
+    @property
     def in_common(self) -> dict[str, Decontamination]:
         """Results of the best method that converged in all parts, by the name of the part: what can be compared."""
         return {part.label: part.results[common_method(self.parts)] for part in self.parts}
@@ -164,7 +169,7 @@ class SampleResult:
         tuple of Path
             The files.
         """
-        return write_all(folder, self.sample, [part.fitted for part in self.parts], format=format)
+        return write_all(folder, self.sample, self.fitted, format=format)
 
 
 def run_sample(

@@ -11,8 +11,10 @@ from ..samples import SamplePart
 READ = """\
 from astropy.table import Table
 
-galaxies, randoms = Table.read("{galaxies}"{table}), Table.read("{randoms}"{table})
-galaxies, randoms = galaxies[galaxies["IN_FIT"]{which}], randoms[randoms["IN_FIT{bin}"]{region}]
+galaxies = Table.read("{galaxies}"{table})
+randoms = Table.read("{randoms}"{table})
+galaxies = galaxies[galaxies["IN_FIT"]{which}]
+randoms = randoms[randoms["IN_FIT{bin}"]{region}]
 of_galaxies = galaxies["WEIGHT_IN"] * galaxies["WEIGHT_SYS"]
 of_randoms = randoms["WEIGHT_IN"] * randoms["WEIGHT_SYS{bin}"]
 n_galaxies, n_randoms = galaxies["WEIGHT_IN"].sum(), randoms["WEIGHT_IN"].sum()

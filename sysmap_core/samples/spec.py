@@ -137,8 +137,9 @@ class SampleSpec:
             raise ParameterError(msg)
         self._refuse(("data_dir",), "data names the catalogue itself")
         paths = {which: _existing(getattr(self, which), which) for which in ("data", "randoms", "coverage")}
-        maps = self.template_dir
-        maps = filled_in(maps) if isinstance(maps, (str, Path)) else [filled_in(one) for one in maps]
+        maps = [self.template_dir] if isinstance(self.template_dir, (str, Path)) else list(self.template_dir)
+        maps = [filled_in(one) for one in maps]
+        maps = maps[0] if len(maps) == 1 else maps  # one may be a folder
         return replace(self, template_dir=maps, **paths)
 
     def _check_bins(self) -> None:

@@ -47,7 +47,7 @@ GROWTH = (0.6, 1.0, 1.4)
 
 GALAXIES_PER_PIXEL = 30.0
 
-RANDOMS_PER_PIXEL = 150.0
+RANDOMS_PER_PIXEL = 45.0
 
 SATELLITES = 0.15
 
@@ -232,6 +232,6 @@ def _write_maps(folder: Path, maps: np.ndarray) -> None:
     columns += [fits.Column(name, "D", array=values) for name, values in zip(TEMPLATES[1:], maps[1:], strict=True)]
     others = fits.BinTableHDU.from_columns(columns)
     others.header.update(HPXNSIDE=nside, HPXNEST=False)
-    for name, table in (("dust_nested.fits", first), ("pixweight.fits", others)):
+    for name, table in (("EBV_nested.fits", first), ("pixweight.fits", others)):
         with replacing(folder / name) as partial:
             fits.HDUList([fits.PrimaryHDU(), table]).writeto(partial, overwrite=True)

@@ -103,12 +103,12 @@ def test_without_a_cause_differences_scatter_as_their_errors_say(sky):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["OLS", "GLS"])
 def test_differences_scatter_as_their_errors_say_on_estimated_spectra(sky, method):
-    """Errors of estimated spectra are on the safe side."""
-    off, p = pulls_and_p(sky, range(80), n_realisations=40, spectrum=None, method=method)
+    """Errors of estimated spectra are up to some 20 % too large, and no more than 5 % too small."""
+    off, p = pulls_and_p(sky, range(40), n_realisations=25, spectrum=None, method=method)
     spread = spread_and_error(off, about=0.0)
-    assert np.all(spread.value < 1.03 + 3.5 * spread.error)
+    assert np.all(spread.value < 1.05 + 3.5 * spread.error)
     assert np.all(spread.value > 0.8 - 3.5 * spread.error)
-    assert np.all(np.abs(np.mean(p < 0.05, axis=0) - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 80))
+    assert np.all(np.abs(np.mean(p < 0.05, axis=0) - 0.05) < 3.5 * np.sqrt(0.05 * 0.95 / 40))
 
 
 @pytest.fixture(scope="module")

@@ -89,6 +89,10 @@ def test_variables_of_the_environment_are_filled_in(files, monkeypatch):
     assert checked.template_dir == [f"{files['data'].parent}/a.fits", "b.fits"]
 
 
+def test_list_of_one_may_be_a_folder(files):
+    assert spec(files, template_dir=[files["template_dir"]]).checked().template_dir == files["template_dir"]
+
+
 def test_variable_that_is_not_set_is_named(monkeypatch):
     monkeypatch.delenv("NOWHERE", raising=False)
     with pytest.raises(
