@@ -8,6 +8,7 @@ __all__ = [
     "METHOD_ORDER",
     "SAMPLES",
     "TEMPLATE_FAMILIES",
+    "AmplitudePrior",
     "Amplitudes",
     "BandEstimator",
     "BandPowers",
@@ -18,6 +19,7 @@ __all__ = [
     "Footprint",
     "Impact",
     "Injection",
+    "InterloperFraction",
     "LikelihoodRatioResult",
     "Limits",
     "Measured",
@@ -33,14 +35,17 @@ __all__ = [
     "SpectrumEstimate",
     "SysmapError",
     "TemplateCorrelations",
+    "TemplateCut",
     "TemplateMaps",
     "TemplateReport",
     "TemplateSet",
     "Verdict",
     "__version__",
+    "amplitudes_equal",
     "analysis",
     "angular_correlation",
     "apply_contamination",
+    "apply_weights",
     "assign_template_values",
     "band_powers",
     "block_bootstrap_variance",
@@ -73,6 +78,7 @@ __all__ = [
     "footprint",
     "footprint_mask_diagnostics",
     "fraction_and_error",
+    "fraction_through_zero",
     "generate_lognormal_field",
     "generate_systematic_map",
     "generate_systematic_maps",
@@ -98,6 +104,7 @@ __all__ = [
     "make_log_prob",
     "make_mock_catalog",
     "make_mock_suite",
+    "mask_and_refit",
     "match_band_powers",
     "match_correlation",
     "mean_and_error",
@@ -121,10 +128,12 @@ __all__ = [
     "pixel_counts",
     "pixelize_catalog",
     "plotting",
+    "pooled",
     "pulls",
     "random_pairs",
     "random_quantities",
     "rank_correlations",
+    "read_catalogue",
     "read_correlation",
     "read_foregrounds",
     "read_healsparse",
@@ -158,10 +167,13 @@ __all__ = [
     "validation",
     "verdict",
     "weights",
+    "without_dilution",
     "write_all",
     "write_healsparse",
     "write_maps",
+    "write_mask",
     "write_mock",
+    "write_weight_maps",
 ]
 
 __version__: str
@@ -188,16 +200,23 @@ from . import (
     validation,
     weights,
 )
-from .analysis import SampleResult, run_sample
+from .analysis import (
+    SampleResult,
+    mask_and_refit,
+    run_sample,
+)
 from .book import parameters
 from .correction import (
     Amplitudes,
     Impact,
+    InterloperFraction,
     TemplateCorrelations,
     cleaned_correlation,
     corrected_correlation,
+    fraction_through_zero,
     hartlap_factor,
     realised_covariance,
+    without_dilution,
 )
 from .covariance import SpectrumEstimate, estimate_spectrum, signal_spectrum
 from .diagnostics import (
@@ -205,6 +224,7 @@ from .diagnostics import (
     RankCorrelations,
     TemplateReport,
     Verdict,
+    amplitudes_equal,
     examine,
     family_wise_p,
     likelihood_ratio,
@@ -222,7 +242,14 @@ from .inference import (
     pack_params,
     unpack_params,
 )
-from .methods import METHODS, Decontamination, decontaminate, run_methods
+from .methods import (
+    METHODS,
+    AmplitudePrior,
+    Decontamination,
+    decontaminate,
+    pooled,
+    run_methods,
+)
 from .mocks import (
     MockCatalog,
     MockSurvey,
@@ -237,7 +264,17 @@ from .mocks import (
     write_mock,
 )
 from .samples import SAMPLES, SampleSpec, find_sample, load_sample, read_foregrounds, read_sdss_pixels
-from .sky import Field, Footprint, check_nside, footprint, overdensity, pixel_counts, read_healsparse, write_healsparse
+from .sky import (
+    Field,
+    Footprint,
+    check_nside,
+    footprint,
+    overdensity,
+    pixel_counts,
+    read_catalogue,
+    read_healsparse,
+    write_healsparse,
+)
 from .summaries import Measured, errors_of, fraction_and_error, mean_and_error, pulls, spread_and_error
 from .sys_mapping import (
     METHOD_COLORS,
@@ -291,6 +328,7 @@ from .sys_mapping import (
     transform_params_from_rotated,
 )
 from .templates import (
+    TemplateCut,
     TemplateMaps,
     TemplateSet,
     build_maps,
@@ -299,6 +337,7 @@ from .templates import (
     standardise,
     star_quantities,
     write_maps,
+    write_mask,
 )
 from .two_point import (
     BandEstimator,
@@ -313,4 +352,8 @@ from .two_point import (
     split_consistency,
 )
 from .validation import Injection, inject, injections
-from .weights import write_all
+from .weights import (
+    apply_weights,
+    write_all,
+    write_weight_maps,
+)

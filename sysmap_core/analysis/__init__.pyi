@@ -20,13 +20,6 @@ __all__ = [
 from .mask_steps import Change, LeverageCut, MaskAndRefit, MaskStep
 from .masking import mask_and_refit
 from .part_figures import amplitude_panels, curve_panels
-from .sample_run import (
-    DEFAULT_METHODS,
-    PartResult,
-    SampleResult,
-    common_method,
-    fit_part,
-    over_regions,
-    run_sample,
-)
+from .part_fit import PartResult, fit_part
+from .sample_run import DEFAULT_METHODS, SampleResult, common_method, over_regions, run_sample
 from .usage import PROGRAMS, usage

@@ -13,7 +13,7 @@ from ..methods import Pooled
 from ..plotting import OBSERVED, TRUTH, legend_below, plain_numbers
 from ..summaries import errors_of
 from ..two_point import Correlation
-from .sample_run import PartResult
+from .part_fit import PartResult
 
 COLOURS = ("#4E79A7", "#F28E2B", "#59A14F", "#B07AA1", "#9C755F", "#EDC948")
 """Of the regions, in their order."""

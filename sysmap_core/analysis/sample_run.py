@@ -10,88 +10,20 @@ from pathlib import Path
 import healpy as hp
 import numpy as np
 
-from ..diagnostics import EqualityTest, RatioTest, Verdict, amplitudes_equal, examine, likelihood_ratio, verdict
+from ..diagnostics import EqualityTest, amplitudes_equal
 from ..errors import DataError, unknown_name
-from ..methods import METHODS, AmplitudePrior, Decontamination, Method, Pooled, find_method, pooled, run_methods
-from ..samples import Sample, SamplePart, SampleSpec, sample_of, split
-from ..sky import Field, Footprint, footprint, overdensity
-from ..templates import TemplateSet, standardise
-from ..weights import FittedPart, recommendation, recommended, write_all
+from ..methods import METHODS, AmplitudePrior, Decontamination, Pooled, find_method, pooled
+from ..samples import Sample, SampleSpec, sample_of, split
+from ..sky import Footprint
+from ..templates import TemplateCut
+from ..weights import FittedPart, write_all
+from .part_fit import PartResult, fit_part
 
 DEFAULT_METHODS = ("OLS", "GLS", "GLS-comb")
 """Methods of a run when none are named: the simplest, and the two best."""
 
 BETWEEN_PARTS = ("separate", "pooled")
 """What the weights of a part know of the other parts."""
-
-
-@dataclass(frozen=True)
-class PartResult:
-    """What was found in a part of a sample.
-
-    Parameters
-    ----------
-    part : SamplePart
-        The part, with the templates that were fitted.
-    field : Field
-        Its overdensity.
-    templates : TemplateSet
-        Its templates, standardised on its own footprint.
-    near_duplicates : tuple of tuple of str
-        Templates that are nearly the same; the first of each group is fitted, unless all were asked for.
-    left_out : tuple of str
-        Those that are not fitted.
-    results : dict of str to Decontamination
-        By method.
-    test : RatioTest or None
-        Test for multiplicative contamination; None where the coverage has too few randoms for one.
-    notes : tuple of str
-        What could not be done.
-    """
-
-    part: SamplePart
-    field: Field
-    templates: TemplateSet
-    near_duplicates: tuple[tuple[str, ...], ...]
-    left_out: tuple[str, ...]
-    results: dict[str, Decontamination]
-    test: RatioTest | None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """Name of the part."""
-        return self.part.label
-
-    @property
-    def sample(self) -> Sample:
-        """The part as a sample."""
-        return self.part.sample
-
-    @property
-    def redshift(self) -> float:
-        """Where its bin lies: mean of the edges, or the number of a bin without edges."""
-        return float(sum(self.part.z_range) / 2.0 if self.part.z_range else self.part.z_bin)
-
-    @property
-    def best(self) -> Decontamination:
-        """Result behind WEIGHT_SYS."""
-        return recommended(self.results)
-
-    @property
-    def recommendation(self) -> str:
-        """Why it is that one, in a sentence."""
-        return recommendation(self.results)
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """What to do with the part."""
-        return verdict(self.best, self.test)
-
-    @property
-    def fitted(self) -> FittedPart:
-        """The part as files of weights take it."""
-        return FittedPart(self.part, self.results, self.test, self.verdict)
 
 
 @dataclass(frozen=True)
@@ -180,6 +112,7 @@ def run_sample(
     shrinkage: str = "hierarchical",
     keep_near_duplicates: bool = False,
     prior: AmplitudePrior | None = None,
+    cuts: Sequence[TemplateCut] = (),
     between_parts: str = "separate",
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
@@ -198,6 +131,8 @@ def run_sample(
         Whether to fit templates that are nearly the same; else the first of each group is fitted.
     prior : AmplitudePrior, optional
         What is known of the amplitudes from elsewhere.
+    cuts : sequence of TemplateCut
+        Limits of template values: pixels beyond them are left out of every part, see :func:`~.mask_and_refit`.
     between_parts : {"separate", "pooled"}
         Whether the weights of a part are made of its own fit, or of what all parts say together, see :func:`~.pooled`:
         amplitudes that vary smoothly with redshift, and independently between regions.
@@ -239,69 +174,11 @@ def run_sample(
     how = {"likelihood": likelihood, "shrinkage": shrinkage, "keep_near_duplicates": keep_near_duplicates}
     done = []
     for part in parts:
-        done.append(fit_part(part, rows, prior=prior, seed=seed, **how))
+        done.append(fit_part(part, rows, prior=prior, cuts=cuts, seed=seed, **how))
         if progress is not None:
             progress(len(done), len(parts))
     separate = SampleResult(sample, tuple(done), seed=seed)
     return separate if between_parts == "separate" or len(done) == 1 else _pooled(separate)
-
-
-def fit_part(
-    part: SamplePart,
-    methods: Sequence[Method],
-    *,
-    likelihood: str = "shot-noise",
-    shrinkage: str = "hierarchical",
-    keep_near_duplicates: bool = False,
-    prior: AmplitudePrior | None = None,
-    seed: int = 0,
-) -> PartResult:
-    """Fit the contamination of a part of a sample.
-
-    Parameters
-    ----------
-    part : SamplePart
-        The part.
-    methods : sequence of Method
-        Rows of :data:`~.METHODS`.
-    likelihood, shrinkage, keep_near_duplicates, prior, seed
-        As in :func:`run_sample`.
-
-    Returns
-    -------
-    PartResult
-        Methods that also fit ``b`` are left out, with a note, where the coverage was counted with too few randoms.
-
-    Raises
-    ------
-    DataError
-        When the part cannot be fitted, with its name.
-    """
-    try:
-        return _fitted(part, methods, likelihood, shrinkage, keep_near_duplicates, prior, seed)
-    except DataError as error:
-        if part.label == "all":
-            raise
-        raise DataError(f"part {part.label!r}: {error}") from None
-
-
-def _fitted(part, methods, likelihood, shrinkage, keep_near_duplicates, prior, seed) -> PartResult:
-    covered = footprint(part.sample.coverage)
-    alike = _near_duplicates(part.sample, covered)
-    left_out = () if keep_near_duplicates else tuple(name for _, *others in alike for name in others)
-    sky = part.sample.without_templates(left_out)
-    templates = standardise(sky.maps, sky.template_names, covered, missing=sky.missing)
-    field = overdensity(sky.galaxy_counts, sky.coverage, templates.pixels)
-    names, notes = [method.name for method in methods], ()
-    few = _too_few_randoms(field)
-    if few:
-        dropped = [method.name for method in methods if method.model == "combined"]
-        names = [name for name in names if name not in dropped] or ["GLS"]
-        notes = (f"{' and '.join(dropped) or 'The test of b'} left out: {few}.",)
-    results = run_methods(field, templates, names, likelihood=likelihood, shrinkage=shrinkage, seed=seed, prior=prior)
-    spectrum = recommended(results).spectrum
-    test = None if few else likelihood_ratio(field, templates, spectrum=spectrum, likelihood=likelihood, seed=seed)
-    return PartResult(replace(part, sample=sky), field, templates, alike, left_out, results, test, notes)
 
 
 def common_method(parts: Sequence[PartResult]) -> str:
@@ -339,22 +216,6 @@ def _with_pooled(part: PartResult, method: str, fit: Decontamination) -> PartRes
     results = {name: fit if name == method else one for name, one in part.results.items() if name not in before}
     said = f"{' and '.join(before)} left out: not converged in all parts, {method} is pooled."
     return replace(part, results=results, notes=(*part.notes, said) if before else part.notes)
-
-
-def _near_duplicates(sample: Sample, covered) -> tuple[tuple[str, ...], ...]:
-    """Groups of templates, each in the order of the sample, which decides what is kept."""
-    if len(sample.template_names) < 2:
-        return ()
-    groups = examine(sample.maps, sample.template_names, covered).relations.groups
-    return tuple(tuple(sorted(group, key=sample.template_names.index)) for group in groups)
-
-
-def _too_few_randoms(field: Field) -> str:
-    try:
-        field.noise.check_randoms()
-    except DataError as error:
-        return str(error)
-    return ""
 
 
 def over_regions(

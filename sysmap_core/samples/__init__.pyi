@@ -9,6 +9,7 @@ __all__ = [
     "Truth",
     "amplitudes",
     "cell_coverage",
+    "check_identifier",
     "data_file",
     "data_folder",
     "find_sample",
@@ -55,4 +56,4 @@ from .sdss import (
     read_sdss_pixels,
 )
 from .simulated import amplitudes, simulate_sample
-from .spec import SampleSpec
+from .spec import SampleSpec, check_identifier

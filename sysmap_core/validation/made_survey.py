@@ -27,7 +27,7 @@ FINER = 4
 
 Z_EDGES = (0.3, 0.5, 0.7, 0.9)
 
-RMS = (0.45, 0.38, 0.32)
+RMS = (0.40, 0.34, 0.29)
 """rms of the true overdensity in pixels of NSIDE 32, for every bin [1]."""
 
 TEMPLATES = ("EBV", "STARDENS", "PSFSIZE_R", "GALDEPTH_Z")
@@ -45,9 +45,9 @@ AMPLITUDES: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 GROWTH = (0.6, 1.0, 1.4)
 """Factor of the amplitudes in every bin: distant galaxies are fainter, and suffer more."""
 
-GALAXIES_PER_PIXEL = 30.0
+GALAXIES_PER_PIXEL = 20.0
 
-RANDOMS_PER_PIXEL = 45.0
+RANDOMS_PER_PIXEL = 32.0
 
 SATELLITES = 0.15
 
@@ -64,12 +64,15 @@ class MadeSurvey:
         True amplitudes of every region and bin, per rms of the template there [1].
     names : tuple of str, length n_sys
         Templates.
+    delta : ndarray, shape (n_bins, 12 nside^2)
+        True overdensity of every bin, full sky [1].
     """
 
     spec: SampleSpec
     a: dict[str, np.ndarray]
     b: dict[str, np.ndarray]
     names: tuple[str, ...]
+    delta: np.ndarray
 
 
 def made_survey(folder: str | Path, nside: int = 32, seed: int = 1) -> MadeSurvey:
@@ -102,7 +105,8 @@ def made_survey(folder: str | Path, nside: int = 32, seed: int = 1) -> MadeSurve
     maps = _conditions(nside, of_conditions)
     randoms = _thin(_uniform(observed, RANDOMS_PER_PIXEL * FINER**-2, of_randoms), observed, of_randoms)
     contamination = {bin_: _contamination(maps, observed, regions, nside, bin_) for bin_ in range(len(RMS))}
-    bins = [_galaxies(observed, nside, *contamination[i], RMS[i], of_bins[i]) for i in range(len(RMS))]
+    drawn = [_galaxies(observed, nside, *contamination[i], RMS[i], of_bins[i]) for i in range(len(RMS))]
+    bins = [galaxies for galaxies, _ in drawn]
     paths = _write(folder, bins, randoms, observed, regions, maps, np.random.default_rng(of_sky.spawn(1)[0]))
     spec = SampleSpec(
         nside,
@@ -117,7 +121,7 @@ def made_survey(folder: str | Path, nside: int = 32, seed: int = 1) -> MadeSurve
         seed=seed,
     )
     a, b = ({r: np.outer(GROWTH, AMPLITUDES[r][i]) for r in AMPLITUDES} for i in (0, 1))
-    return MadeSurvey(spec, a, b, TEMPLATES)
+    return MadeSurvey(spec, a, b, TEMPLATES, np.array([delta for _, delta in drawn]))
 
 
 def region_map(nside: int) -> np.ndarray:
@@ -163,7 +167,8 @@ def _contamination(maps, observed, regions, nside: int, z_bin: int) -> tuple[np.
     return additive, multiplicative
 
 
-def _galaxies(observed, nside: int, additive, multiplicative, rms: float, sequence) -> Catalogue:
+def _galaxies(observed, nside: int, additive, multiplicative, rms: float, sequence) -> tuple[Catalogue, np.ndarray]:
+    """Galaxies of a bin, and its true overdensity."""
     rng_field, rng_galaxies, rng_more = map(np.random.default_rng, sequence.spawn(3))
     fine = FINER * nside
     spectrum = shape_spectrum(3 * fine - 1)
@@ -176,7 +181,8 @@ def _galaxies(observed, nside: int, additive, multiplicative, rms: float, sequen
     seen = _kept(with_satellites(mock.galaxies, SATELLITES, rng_more), observed, rng_more)
     ra, dec = hp.pix2ang(fine, np.arange(observed.size), lonlat=True)
     # spectra are missing where fibres collide, in stripes of the sky
-    return thinned(seen, 0.85 + 0.1 * np.sin(np.radians(9.0 * ra)) * np.cos(np.radians(5.0 * dec)), rng_more)
+    completeness = 0.85 + 0.1 * np.sin(np.radians(9.0 * ra)) * np.cos(np.radians(5.0 * dec))
+    return thinned(seen, completeness, rng_more), mock.delta
 
 
 def _uniform(observed, per_pixel: float, sequence) -> Catalogue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,10 @@ import numpy as np
 
 from ..errors import DataError, ParameterError
 from ..methods import Decontamination
-from ..samples import SamplePart, whole
+from ..samples import SamplePart, check_identifier, whole
 from ..sky import Catalogue
 from .columns import alone, at_positions, on_footprint, recommended
 from .header import header_cards, template_checksums, verdict_cards
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -94,9 +91,7 @@ def fitted_parts(sample, results, ratio_test=None, verdict=None) -> tuple[Fitted
     DataError
         When there are no parts, or they cannot share a file.
     """
-    if not _NAME.fullmatch(sample.identifier):
-        msg = f"sample_id is {sample.identifier!r}, which names files: give letters, digits, '.', '_' and '-' only"
-        raise ParameterError(msg)
+    check_identifier(sample.identifier)
     if isinstance(results, Mapping):
         return (FittedPart(whole(sample), results, ratio_test, verdict),)
     if ratio_test is not None or verdict is not None:

@@ -5,13 +5,11 @@ from dataclasses import replace
 import healpy as hp
 import numpy as np
 import pytest
-from skies import catalogued_run, catalogued_spec
+from skies import catalogued_run
 
-from sysmap_core.analysis.sample_run import common_method, fit_part, over_regions, run_sample
+from sysmap_core.analysis.sample_run import common_method, over_regions, run_sample
 from sysmap_core.errors import DataError, ParameterError
-from sysmap_core.methods import METHODS, AmplitudePrior
 from sysmap_core.samples import SampleSpec, split
-from sysmap_core.sky import Counts
 from sysmap_core.weights import read_weights
 
 
@@ -94,39 +92,6 @@ def test_pooling_leaves_out_a_method_that_not_all_parts_have(tmp_path, done, mon
         for i, p in enumerate(done.parts)
     ]
     assert common_method(some) == "GLS"
-
-
-def test_prior_moves_amplitudes_of_its_template_only_through_their_correlation(tmp_path, done):
-    prior = AmplitudePrior.normal(a={"first": (0.0, 1e-6)}, per="rms")
-    found = catalogued_run(tmp_path, prior=prior)
-    for part in found.parts:
-        assert abs(part.best.a[0]) < 1e-5
-        np.testing.assert_array_equal(part.best.before_prior.a, done[part.label].best.a)
-
-
-def test_templates_that_are_nearly_the_same_are_fitted_once(tmp_path):
-    found = catalogued_run(tmp_path, parts=False, twin=True)
-    assert found.parts[0].near_duplicates == (("first", "twin"),)
-    assert found.parts[0].left_out == ("twin",)
-    assert found.parts[0].best.names == ("first", "second")
-    both = catalogued_run(tmp_path, parts=False, twin=True, keep_near_duplicates=True)
-    assert both.parts[0].best.names == ("first", "second", "twin")
-
-
-def test_few_randoms_leave_out_what_needs_many(tmp_path):
-    spec = replace(catalogued_spec(tmp_path, n_randoms=2500), regions="", z_edges=())
-    found = run_sample(spec, methods=["GLS", "GLS-comb"])
-    (part,) = found.parts
-    assert list(part.results) == ["GLS"]
-    assert part.test is None
-    assert part.notes[0].startswith("GLS-comb left out: the coverage was counted with ")
-
-
-def test_error_of_a_part_names_it(done):
-    part = done.parts[0].part
-    nothing = replace(part, sample=replace(part.sample, galaxy_counts=Counts(*np.zeros((2, 12 * 8**2)))))
-    with pytest.raises(DataError, match=r"part 'N, z 0.2-0.5': no galaxy of 0 lies on the \d+ pixels"):
-        fit_part(nothing, [METHODS["OLS"]])
 
 
 def test_progress_counts_parts(tmp_path):

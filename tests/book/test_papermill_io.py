@@ -222,7 +222,8 @@ def test_help_lists_the_parameters(folder):
 
 def test_plug_in_is_light():
     # papermill itself loads pyarrow, with numpy, where that is installed
-    code = "import sys; sys.modules['pyarrow'] = None; import papermill.iorw; print(*{m.partition('.')[0] for m in sys.modules})"
+    code = "import sys; sys.modules['pyarrow'] = None; import papermill.iorw; "
+    code += "print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "sysmap_core" in loaded
     assert not {"jax", "healpy", "numpy", "pydantic", "jupytext", "sphinx"} & set(loaded)

@@ -24,7 +24,7 @@ def test_a_part_needs_results(split_run):
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "name with blanks", "ä"])
 def test_name_of_the_sample_is_that_of_files(run, name):
-    with pytest.raises(ParameterError, match="which names files: give letters, digits"):
+    with pytest.raises(ParameterError, match="give a name for files, of letters, digits"):
         fitted_parts(replace(run[0], identifier=name), run[1])
 
 

@@ -134,7 +134,7 @@ def test_parameters_of_parts(split_run, tmp_path):
 
 
 def test_sample_that_would_leave_its_folder(run, tmp_path):
-    with pytest.raises(ParameterError, match=r"sample_id is '\.\./up', which names files"):
+    with pytest.raises(ParameterError, match=r"identifier is '\.\./up': give a name for files"):
         write_all(tmp_path / "in", replace(run[0], identifier="../up"), run[1])
     assert list(tmp_path.iterdir()) == []
 
