@@ -202,7 +202,7 @@ def scattered_sample(coverage=None, randoms=True, n_galaxies=500, **columns):
     )
 
 
-def catalogued_spec(folder, *, n_randoms=150_000, twin=False, scale=1.0):
+def catalogued_spec(folder, *, n_randoms=40_000, twin=False, scale=1.0):
     """Files of a small clustered sample with two regions and two bins, and what their owner says of them.
 
     In region N galaxies follow the map ``first``, in S they avoid it, with an amplitude of 0.15.
@@ -218,7 +218,7 @@ def catalogued_spec(folder, *, n_randoms=150_000, twin=False, scale=1.0):
         inside = made.pixels[side[made.pixels] == region]
         scaled[inside] = sign * standardise(maps[:1], ["first"], inside).values[0]
     draws = [np.random.default_rng(seed) for seed in (7, 8, 9, 10)]
-    bins = [made.draw(30_000, *draws[2 * i : 2 * i + 2], additive=0.15 * scaled[made.pixels]) for i in (0, 1)]
+    bins = [made.draw(15_000, *draws[2 * i : 2 * i + 2], additive=0.15 * scaled[made.pixels]) for i in (0, 1)]
     ra, dec = (np.concatenate([getattr(mock.galaxies, which) for mock in bins]) for which in ("ra", "dec"))
     z = np.concatenate(
         [rng.uniform(*edges, len(m.galaxies)) for m, edges in zip(bins, ((0.2, 0.5), (0.5, 0.8)), strict=True)]

@@ -90,7 +90,7 @@ class SampleResult:
         return amplitudes_equal(self.in_common, seed=self.seed) if len(self.parts) > 1 else None
 
     def write(self, folder: str | Path, *, format: str = "fits") -> tuple[Path, ...]:
-        """Write the weights of galaxies and randoms, with their identifiers if they have any, and the fitted parameters.
+        """Write the weights of galaxies and randoms, with identifiers if they have any, and what was fitted.
 
         Parameters
         ----------

@@ -1,6 +1,6 @@
 """Tables in HDF5 files: a group of equally long columns, or one data set of records.
 
-The package h5py is needed: ``pip install 'sysmap-core[formats]'``.
+The package h5py is needed: ``pip install h5py``.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _h5py():
     try:
         import h5py
     except ImportError:
-        msg = "HDF5 files need the package h5py, which is not installed: run `pip install 'sysmap-core[formats]'`"
+        msg = "HDF5 files need the package h5py, which is not installed: run `pip install h5py`"
         raise MissingDataError(msg) from None
     return h5py
 

@@ -1,6 +1,6 @@
 """Tables in Parquet files.
 
-The package pyarrow is needed: ``pip install 'sysmap-core[formats]'``.
+The package pyarrow is needed: ``pip install pyarrow``.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _pyarrow_parquet():
     try:
         import pyarrow.parquet
     except ImportError:
-        msg = "Parquet files need the package pyarrow, which is not installed: run `pip install 'sysmap-core[formats]'`"
+        msg = "Parquet files need the package pyarrow, which is not installed: run `pip install pyarrow`"
         raise MissingDataError(msg) from None
     return pyarrow.parquet
 

@@ -30,7 +30,7 @@ def test_templates_that_are_nearly_the_same_are_fitted_once(tmp_path):
 
 
 def test_few_randoms_leave_out_what_needs_many(tmp_path):
-    spec = replace(catalogued_spec(tmp_path, n_randoms=2500), regions="", z_edges=())
+    spec = replace(catalogued_spec(tmp_path, n_randoms=1500), regions="", z_edges=())
     found = run_sample(spec, methods=["GLS", "GLS-comb"])
     (part,) = found.parts
     assert list(part.results) == ["GLS"]
