@@ -38,23 +38,27 @@ data, shifted, uniform = (galaxies, of_galaxies), (randoms, of_randoms), (random
 w = pairs(data) / n_galaxies**2 - 2 * pairs(data, shifted) / n_galaxies / n_randoms + pairs(shifted) / n_randoms**2
 w = w / (pairs(uniform) / n_randoms**2)
 """,
-    "pycorr": """\
+    "Corrfunc": """\
 import numpy as np
-from pycorr import TwoPointCorrelationFunction
+from Corrfunc.mocks import DDtheta_mocks
 
-places = {f"{kind}_positions1": np.array([t["RA"], t["DEC"]]) for kind, t in
-          (("data", galaxies), ("shifted", randoms), ("randoms", randoms))}
-measured = TwoPointCorrelationFunction(
-    "theta",
-    np.geomspace(0.1, 3.0, 11),  # deg
-    data_weights1=np.array(of_galaxies),
-    shifted_weights1=np.array(of_randoms),
-    randoms_weights1=np.array(randoms["WEIGHT_IN"]),
-    position_type="rd",
-    estimator="landyszalay",
-    **places,
-)
-w = measured.corr * (of_galaxies.sum() / n_galaxies) ** 2  # relative to the mean that was observed
+edges = np.geomspace(0.1, 3.0, 11)  # deg
+
+
+def pairs(one, weights, other=None, other_weights=None):
+    columns = [np.array(x, float) for x in (one["RA"], one["DEC"], weights)]
+    places = {"weights1": columns[2], "weight_type": "pair_product"}
+    if other is not None:
+        places |= {"RA2": np.array(other["RA"], float), "DEC2": np.array(other["DEC"], float)}
+        places["weights2"] = np.array(other_weights, float)
+    counts = DDtheta_mocks(other is None, 2, edges, *columns[:2], **places)
+    return counts["npairs"] * counts["weightavg"]
+
+
+dd = pairs(galaxies, of_galaxies) / n_galaxies**2
+ds = pairs(galaxies, of_galaxies, randoms, of_randoms) / n_galaxies / n_randoms
+ss, rr = (pairs(randoms, weights) / n_randoms**2 for weights in (of_randoms, randoms["WEIGHT_IN"]))
+w = (dd - 2 * ds + ss) / rr
 """,
     "NaMaster": """\
 import healpy as hp

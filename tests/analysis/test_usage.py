@@ -1,5 +1,8 @@
 """Code to copy measures what the package measures."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from skies import catalogued_run
@@ -26,6 +29,37 @@ def test_code_for_treecorr_gives_the_measurement_of_the_package(done):
     # bins of TreeCorr are those of the package; pairs at their edges may fall on either side
     np.testing.assert_allclose(place["w"], wanted.w, atol=0.05 * wanted.w.max())
     assert part.best.method == "GLS"
+
+
+def test_code_for_corrfunc_gives_the_measurement_of_the_package(done):
+    pytest.importorskip("Corrfunc", reason="the extra sysmap-core[corrfunc] is not installed")
+    found, (galaxies, randoms, _) = done
+    place = {}
+    exec(usage("Corrfunc", galaxies, randoms, found.parts[-1].part), place)
+    wanted = measure_catalogues(found.parts[-1].part, found.parts[-1].best)["GLS"]
+    np.testing.assert_allclose(place["w"], wanted.w, atol=0.05 * wanted.w.max())
+
+
+def test_code_for_namaster_gives_it_the_cleaned_map(done, monkeypatch):
+    """The mask is the share of the randoms, and the field inside is the map under both weights."""
+    given = {}
+
+    class Field:
+        def __init__(self, mask, maps):
+            given.update(mask=mask, delta=maps[0])
+
+    bins = SimpleNamespace(from_nside_linear=lambda nside, width: (nside, width))
+    stand_in = SimpleNamespace(NmtField=Field, NmtBin=bins, compute_full_master=lambda one, two, edges: [edges])
+    monkeypatch.setitem(sys.modules, "pymaster", stand_in)
+    found, (galaxies, randoms, _) = done
+    part = found.parts[-1]
+    place = {}
+    exec(usage("NaMaster", galaxies, randoms, part.part), place)
+    pixels = part.field.pixels
+    np.testing.assert_allclose(given["mask"][pixels], part.field.expected / part.field.expected.sum(), rtol=1e-9)
+    np.testing.assert_allclose(given["delta"][pixels], part.best.cleaned, atol=1e-9)
+    assert not np.delete(given["mask"], pixels).any()
+    assert place["cl"] == (8, 8)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
