@@ -195,6 +195,6 @@ def test_content_decides_where_the_ending_is_another(tmp_path):
 def test_without_the_package_one_sentence_says_how_to_get_it(tmp_path, monkeypatch, name, package):
     path = write(tmp_path / name)
     monkeypatch.setitem(sys.modules, package, None)
-    message = rf"need the package {package}, which is not installed: run `pip install 'sysmap-core\[formats\]'`"
+    message = rf"need the package {package}, which is not installed: run `pip install {package}`"
     with pytest.raises(MissingDataError, match=message):
         read_table(path)
