@@ -43,7 +43,7 @@ class WeightMap:
     nside : int
         Resolution.
     columns : dict of str to ndarray, shape (n_pix,)
-        Weights of galaxies, and those of randoms under names with RANDOM_ in front [1].
+        Weights of galaxies, and those of randoms under names with ``RANDOM_`` in front [1].
     region : str
         Name of its region; empty where there is one for all.
     z_bin : int
