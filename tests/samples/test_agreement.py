@@ -50,6 +50,11 @@ def test_swapped_files_are_refused_when_they_are_equally_long(survey):
         check_catalogues(randoms.restricted(np.arange(len(galaxies))), galaxies, ("b", "a"))
 
 
+def test_shot_noise_of_few_randoms_is_no_clustering(survey):
+    galaxies, randoms = survey
+    check_catalogues(galaxies, randoms.restricted(np.arange(0, len(randoms), 80)), ("g", "r"))
+
+
 def test_few_randoms_are_noted_with_their_number(survey):
     galaxies, randoms = survey
     few = randoms.restricted(np.arange(30_000))
@@ -102,8 +107,9 @@ def test_few_randoms_are_noted_with_a_resolution_that_would_do(survey):
 
 
 def test_weights_of_randoms_count_as_objects(survey):
-    counts = randoms_per_pixel(40.0)
-    assert check_number(*survey, Counts(7.0 * counts.weights, 49.0 * counts.squares), NSIDE) == []
+    counts = randoms_per_pixel(6.0)
+    weighted = Counts(7.0 * counts.weights, 49.0 * counts.squares)
+    assert check_number(*survey, weighted, NSIDE) == check_number(*survey, counts, NSIDE) != []
 
 
 @pytest.mark.parametrize(("typical", "enough"), [(10.0, 64), (9.9, 32), (2.4, 16), (0.01, 2)])

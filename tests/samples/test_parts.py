@@ -89,6 +89,17 @@ def test_weights_of_a_part_are_those_of_its_objects():
     assert part.sample.coverage.squares.sum() == pytest.approx(4.0 * part.random_rows.sum())
 
 
+def test_objects_that_were_not_seen_are_in_no_part():
+    """A coverage that is finer than the pixels leaves galaxies and randoms out, whole or in parts."""
+    sky = sample(KNOWN, PHOTSYS=north, Z=redshift)
+    seen = sky.galaxies.ra % 2 > 1, sky.randoms.ra % 2 > 1
+    sky = replace(sky, seen=seen)
+    for how in ({}, {"z_edges": [0.0, 0.5, 1.0]}, {"regions": "PHOTSYS"}, {"regions": "caps", "z_edges": [0.0, 1.0]}):
+        parts = split(sky, **how)
+        assert np.array_equal(np.any([part.galaxy_rows for part in parts], axis=0), seen[0])
+        assert np.array_equal(np.any([part.random_rows for part in parts], axis=0), seen[1])
+
+
 def test_part_says_what_it_is_on_figures():
     part, _ = split(sample(PHOTSYS=north), regions="PHOTSYS")
     assert part.sample.caption == "x, N, NSIDE 8: simulated galaxies"
