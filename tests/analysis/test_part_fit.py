@@ -60,3 +60,7 @@ def test_prior_moves_amplitudes_of_its_template_only_through_their_correlation(t
     for part in found.parts:
         assert abs(part.best.a[0]) < 1e-5
         np.testing.assert_array_equal(part.best.before_prior.a, done[part.label].best.a)
+
+
+def test_bin_lies_in_the_middle_of_its_edges(done):
+    assert [part.redshift for part in done.parts] == pytest.approx([0.35, 0.65, 0.35, 0.65])
