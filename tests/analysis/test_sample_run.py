@@ -147,3 +147,13 @@ def test_parts_of_a_run_are_those_of_the_split(done):
     sample = done.sample
     labels = [part.label for part in split(sample, regions="SIDE", z_edges=[0.2, 0.5, 0.8])]
     assert labels == [part.label for part in done.parts]
+
+
+def test_smooth_amplitudes_are_those_to_quote(done):
+    """Nothing is shrunk, in each region on its own; without bins there is nothing to smooth over."""
+    found = done.smooth()
+    assert np.isnan(found.same_a)
+    assert set(found.posteriors) == {part.label for part in done.parts}
+    only = replace(done, parts=(done.parts[0], done.parts[2]))
+    assert only.places == (None, None)
+    assert only.smooth() is None
